@@ -1,0 +1,50 @@
+# make run   serves on the sample CRM        make test   everything that is checked
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test lint unit other-tests servers clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/run.stamp
+	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
+
+test: $(VENV)/dev.stamp servers lint unit other-tests
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# the domain and the way of a call, every branch, from their unit tests alone
+unit: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
+
+other-tests: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest --ignore=tests/unit
+
+# servers that tests start themselves: as root Debian's packages, else what is there
+servers:
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql; \
+	fi
+
+$(VENV)/pip.stamp:
+	@echo "Setting up $(VENV); this takes a minute, once."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tanima needs Python 3.11 or later: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
+	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
+	@$(BIN)/pip install -q --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[postgresql,testing]' --group dev
+	@touch $@ $(VENV)/run.stamp
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
