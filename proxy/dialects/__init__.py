@@ -1,0 +1,21 @@
+"""How a switch asks and wants to be told: text in, text out, and no I/O."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from proxy.model import Call, Decision
+from proxy.target import Target
+
+
+class Dialect(Protocol):
+    """One form of question and answer."""
+
+    def parse(self, query: Mapping[str, str], at: datetime) -> Call:
+        """Read the question from a decoded query. Whatever it holds, this is a call; it never raises."""
+
+    def render(self, decision: Decision) -> bytes:
+        """Return the answer's body: UTF-8 JSON."""
+
+    def can_say(self, target: Target) -> bool:
+        """Tell whether the switch understands this target in this dialect."""

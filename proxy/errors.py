@@ -1,0 +1,51 @@
+"""Everything that is raised on purpose.
+
+    ProxyError
+    ├── ConfigError           the TOML, the environment or a secret file is wrong; carries every problem
+    ├── InvalidNumber         a text that is no valid phone number
+    └── AdapterError          a lookup gave no answer, and asking again at once would not help
+        └── Unavailable       trouble that may pass: the only error that is tried again
+            └── DeadlineExceeded   the proxy's own: a source or the whole lookup took too long
+
+A message is one sentence for an operator. It never holds a phone number, a name or a secret.
+"""
+
+from collections.abc import Sequence
+
+
+class ProxyError(Exception):
+    """Base of all errors that are raised on purpose."""
+
+
+class ConfigError(ProxyError):
+    """The configuration cannot be used.
+
+    `problems` has one line for each thing that is wrong: `key: what is wrong - what is allowed`.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class InvalidNumber(ProxyError):
+    """A text is no valid phone number; the message says why, without the text."""
+
+
+class AdapterError(ProxyError):
+    """A lookup ended without an answer, for a reason that will not pass by itself."""
+
+
+class Unavailable(AdapterError):
+    """A lookup ended without an answer, for a reason that may pass.
+
+    `retry_after`: seconds for which the CRM asked to be left alone, or None.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(Unavailable):
+    """An attempt, or the whole lookup, took longer than it may."""

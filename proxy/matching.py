@@ -1,0 +1,53 @@
+"""Which of the contacts that a CRM returned is the caller, if any is."""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from proxy.model import Contact, Scalar
+from proxy.phone import PhoneNumber, numbers_in
+
+
+class Several(StrEnum):
+    """What to do when several contacts of one source have the caller's number."""
+
+    FIRST = "first"
+    UNKNOWN = "unknown"
+    NEWEST = "newest"
+
+
+def holders(contacts: Sequence[Contact], number: PhoneNumber, region: str) -> list[Contact]:
+    """Return the contacts that can have `number`: those that hold it, or that name no numbers at all."""
+    return [
+        contact
+        for contact in contacts
+        if not contact.numbers or any(number in numbers_in(text, region) for text in contact.numbers)
+    ]
+
+
+def distinct(contacts: Sequence[Contact]) -> list[Contact]:
+    """Return the contacts without further ones of the same `id`, which are rows of a join."""
+    first_of = {contact.id: contact for contact in reversed(contacts)}
+    return [contact for contact in contacts if not contact.id or contact is first_of[contact.id]]
+
+
+def pick(contacts: Sequence[Contact], several: Several, newest_by: str = "") -> Contact | None:
+    """Return the contact that stands for the caller; None when there is none, or when nobody can tell."""
+    if len(contacts) <= 1 or several is Several.FIRST:
+        return contacts[0] if contacts else None
+    if several is Several.UNKNOWN:
+        return None
+    return max(contacts, key=lambda contact: _age_key(contact.value(newest_by)))
+
+
+def _age_key(value: Scalar) -> tuple[int, float, str]:
+    """Sort numbers by size and texts, such as ISO dates, by the alphabet; what has no value is oldest."""
+    if value is None or value == "":
+        return (0, 0.0, "")
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        return (1, number, "") if math.isfinite(number) else (1, 0.0, value)
+    return (1, value, "")

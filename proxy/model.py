@@ -1,0 +1,149 @@
+"""The values that travel the way of a call. Frozen, and without any I/O."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from proxy.phone import Caller
+from proxy.target import Target
+
+MOST_BITS = 10_000
+"""Of a whole number; what is larger is no number that anybody compares or prints."""
+
+Scalar = str | int | float | bool | None
+"""What a field of a contact may be."""
+
+
+class Reason(StrEnum):
+    """Why a call got its target."""
+
+    RULE = "rule"
+    NO_RULE = "no_rule"
+    UNKNOWN_CALLER = "unknown_caller"
+    INTERNAL_CALLER = "internal_caller"
+    WITHHELD = "withheld"
+    BAD_NUMBER = "bad_number"
+    CRM_FAILED = "crm_failed"
+    REFUSED = "refused"
+    BUG = "bug"
+
+
+class Via(StrEnum):
+    """Where the knowledge about the caller came from."""
+
+    CRM = "crm"
+    CACHE = "cache"
+    STALE = "stale"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What the CRM knows about a caller.
+
+    `fields` maps names to plain scalars, for the rules. `numbers` are the phone numbers that the CRM holds
+    for this contact, as it spells them: when there are any, and the caller's is not among them, the proxy
+    takes it for no match. `id` is the CRM's own key for it, or empty.
+    """
+
+    name: str = ""
+    fields: Mapping[str, Scalar] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        numbers: object = self.numbers
+        if isinstance(numbers, str):
+            raise TypeError("numbers is a text, not a sequence of texts")
+        for key, value in self.fields.items():
+            if value is not None and not isinstance(value, (str, int, float)):
+                raise TypeError(f"field {key!r} is a {type(value).__name__}, not text, number, true/false or None")
+        clean = {key: _clean(value) for key, value in self.fields.items()}
+        object.__setattr__(self, "fields", MappingProxyType(clean))
+        object.__setattr__(self, "numbers", tuple(as_text(_clean(number)) for number in self.numbers if number))
+        object.__setattr__(self, "name", as_text(_clean(self.name)))
+        object.__setattr__(self, "id", as_text(_clean(self.id)))
+
+    def value(self, field_name: str) -> Scalar:
+        """Return a field's value, or None. `name` and `id` can be asked for like fields."""
+        found = self.fields.get(field_name)
+        if found is None and field_name == "name":
+            return self.name or None
+        if found is None and field_name == "id":
+            return self.id or None
+        return found
+
+    def with_fields(self, fields: Mapping[str, Scalar]) -> "Contact":
+        """Return this contact with more fields; those that it has, and that are not empty, keep their values."""
+        known = {name: value for name, value in self.fields.items() if value not in (None, "")}
+        return replace(self, fields={**self.fields, **fields, **known})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One ringing call, as the switch tells of it."""
+
+    caller: Caller
+    at: datetime
+    """When it rang, with a time zone"""
+    called: Caller | None = None
+    """The number that was dialled, where the dialect says it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was learnt about a caller: a contact, or None when the CRM said that it does not know the number."""
+
+    contact: Contact | None
+    via: Via
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a call goes, and why."""
+
+    target: Target
+    reason: Reason
+    via: Via = Via.NONE
+    name: str = ""
+    """Whom the switch greets; empty for nobody"""
+    rule: str = ""
+    """The rule that matched; empty unless the reason is `rule`"""
+
+
+def as_text(value: Scalar) -> str:
+    """Return a field as text: `1003` for 1003 and 1003.0, `true` for True, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _clean(value: Scalar) -> Scalar:
+    """Return a value as UTF-8 and JSON can have it: no half characters; None for a number beyond all bounds."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return None
+    return value
+
+
+def as_contacts(found: object) -> tuple[Contact, ...]:
+    """Return what an adapter may return, as a tuple. Raises TypeError for anything else."""
+    if found is None:
+        return ()
+    contacts: object = (found,) if isinstance(found, Contact) else found
+    if isinstance(contacts, (str, bytes)) or not isinstance(contacts, Sequence):
+        raise TypeError(f"lookup returned a {type(contacts).__name__}, not a contact, a sequence of them or None")
+    for contact in contacts:
+        if not isinstance(contact, Contact):
+            raise TypeError(f"lookup returned a {type(contact).__name__} among its contacts")
+    return tuple(contacts)

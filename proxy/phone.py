@@ -1,0 +1,195 @@
+"""Who is calling: a phone number, an extension, a withheld number, or a text that is none of these."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from proxy.errors import InvalidNumber
+
+LONGEST_TEXT = 64
+"""Characters; the longest number that the switch can mean is far shorter."""
+
+LONGEST_FIELD = 200
+"""Characters of a CRM's field in which phone numbers are looked for."""
+
+NUMBER_TYPES = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "landline",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "landline_or_mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.PREMIUM_RATE: "premium",
+    PhoneNumberType.SHARED_COST: "shared_cost",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.PERSONAL_NUMBER: "personal",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.UAN: "company",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+}
+"""The names under which rules know the number types of phonenumbers."""
+
+_SEPARATORS = str.maketrans("", "", " \t\u00a0.-/()[]")
+_DIALLED = re.compile(r"\+?[0-9]+")
+_EXTENSION = re.compile(r"[0-9]{2,6}")
+_RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(][0-9+ \t\u00a0.()\[\]/-]{4,}[0-9]")
+_APART = [re.compile(apart) for apart in (r"$", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])")]
+"""Where a text may be cut into several numbers: nowhere, at slashes, at dashes, before the next one's zero or plus."""
+_WITHHELD_WORDS = frozenset(
+    {"anonymous", "private", "restricted", "withheld", "unavailable", "unknown", "blocked", "gizli", "bilinmeyen"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A valid phone number. Two are equal when their `e164` is; `str()` and `repr()` are masked.
+
+    Every form names this number and no other, as seen from the home region (`switch.region`). A foreign
+    number has no national form there, so its `national` and `subscriber` are the `international` one:
+    otherwise +49 532 111 22 33 would find the customer with 0532 111 22 33.
+    """
+
+    e164: str
+    """`+905301234567`"""
+    national: str = field(compare=False)
+    """`05301234567`, as dialled at home; of a foreign number `00493089680211`"""
+    subscriber: str = field(compare=False)
+    """`5301234567`, national without the trunk prefix; of a foreign number `00493089680211`"""
+    country: str = field(compare=False)
+    """ISO 3166 code such as `TR`; `001` for numbers that belong to no country"""
+    type: str = field(compare=False)
+    """One of the values of NUMBER_TYPES"""
+
+    @property
+    def digits(self) -> str:
+        """`905301234567`."""
+        return self.e164[1:]
+
+    @property
+    def international(self) -> str:
+        """`00905301234567`."""
+        return "00" + self.e164[1:]
+
+    def __str__(self) -> str:
+        return f"{self.e164[:3]}{'*' * (len(self.e164) - 5)}{self.e164[-2:]}"
+
+    def __repr__(self) -> str:
+        return f"PhoneNumber({self})"
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A telephone inside the company: two to six digits. Emergency and service numbers are read as one too."""
+
+    number: str
+
+    def __str__(self) -> str:
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The caller's number was not given."""
+
+    def __str__(self) -> str:
+        return "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something was given that is no number; it is not kept, `why` says what was wrong with it."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return "unreadable"
+
+
+Caller = PhoneNumber | Extension | Withheld | Unreadable
+
+
+def parse_caller(text: str | None, region: str) -> Caller:
+    """Read what the switch sent. Never raises: whatever it is, the call needs an answer.
+
+    `region` is the home region (ISO 3166), in which numbers without a country code are read.
+    """
+    if text is None:
+        return Withheld()
+    if len(text) > LONGEST_TEXT:
+        return Unreadable(f"longer than {LONGEST_TEXT} characters")
+    stripped = text.strip()
+    if not stripped or stripped.replace("İ", "i").casefold() in _WITHHELD_WORDS:
+        return Withheld()
+    if _EXTENSION.fullmatch(stripped):
+        return Extension(stripped)
+    try:
+        return parse_number(text.rstrip(), region)
+    except InvalidNumber as exc:
+        return Unreadable(str(exc))
+
+
+def parse_number(text: str, region: str) -> PhoneNumber:
+    """Read a phone number in any of its usual spellings.
+
+    `text` may be `05301234567`, `+90 (530) 123-45-67`, `0090 530...`, `905301234567`, `5301234567`, or
+    begin with a blank that was a plus before a URL was decoded. Raises InvalidNumber.
+    """
+    dialled = text.translate(_SEPARATORS)
+    if not _DIALLED.fullmatch(dialled):
+        raise InvalidNumber("has other characters than digits, a leading plus and separators")
+    for candidate in _readings(dialled, region, plus_was_lost=text.startswith(" ")):
+        try:
+            parsed = phonenumbers.parse(candidate, region)
+        except NumberParseException:
+            continue
+        number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
+        if number_type is not None:
+            return _seen_from(region, parsed, number_type)
+    raise InvalidNumber("is not a valid number in any country that it could mean")
+
+
+def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
+    """Yield the phone numbers in a CRM's field, which may hold several, and words between them."""
+    for run in _RUN_OF_DIGITS.findall(text[:LONGEST_FIELD]):
+        yield from _numbers_in_run(run.strip(), region)
+
+
+def _numbers_in_run(run: str, region: str) -> Iterable[PhoneNumber]:
+    for apart in _APART:
+        with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
+            return [parse_number(part.strip(), region) for part in apart.split(run)]
+    begins_abroad = run.startswith(("+", "00"))  # what is left of such a number would be read as one at home
+    return [
+        _seen_from(region, match.number, NUMBER_TYPES[phonenumbers.number_type(match.number)])
+        for match in phonenumbers.PhoneNumberMatcher(run, region)  # which knows extensions: 0212 555 10 10 / 11
+        if match.start == 0 or not begins_abroad
+    ]
+
+
+def _readings(dialled: str, region: str, *, plus_was_lost: bool) -> Iterator[str]:
+    """Yield what the digits may mean, the likeliest first."""
+    home = str(phonenumbers.country_code_for_region(region))
+    digits = dialled.removeprefix("+")
+    if dialled != digits or plus_was_lost:
+        yield "+" + digits
+    if digits.startswith("00"):
+        yield "+" + digits[2:]
+    yield digits
+    if digits.startswith("0" + home):  # not any country's: 0822... at home is not a number in Korea
+        yield "+" + digits[1:]
+    elif not digits.startswith("0"):
+        yield "+" + digits
+
+
+def _seen_from(region: str, parsed: phonenumbers.PhoneNumber, number_type: str) -> PhoneNumber:
+    e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    country = phonenumbers.region_code_for_number(parsed) or ""
+    if parsed.country_code == phonenumbers.country_code_for_region(region):
+        national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+        national = "".join(c for c in national if c in "0123456789")
+        subscriber = phonenumbers.national_significant_number(parsed)
+    else:
+        national = subscriber = "00" + e164[1:]
+    return PhoneNumber(e164, national, subscriber, country, number_type)

@@ -1,0 +1,65 @@
+"""The name that the switch speaks: made from a contact's fields, and fit to be spoken."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from proxy.model import Contact, as_text
+from proxy.rules.comparison import fold
+
+LONGEST_NAME = 60
+"""Characters."""
+
+_PLACEHOLDER = re.compile(r"\{\s*([^{}|]*?)\s*\}")
+_FIELD_NAME = re.compile(r"[^\W\d][\w.-]*")
+_MARKUP = re.compile(r"<[^<>]*>?")
+_SPOKEN_SIGNS = frozenset(".'-& ")
+_NO_NAMES_ENGLISH = ("unknown", "unknown caller", "anonymous", "none", "null", "nan", "n a", "no name", "undefined")
+_NO_NAMES_TURKISH = ("bilinmeyen", "bilinmeyen arayan", "bilinmiyor", "isimsiz", "adsız", "anonim", "yok", "tanımsız")
+_NO_NAMES = frozenset(map(fold, (*_NO_NAMES_ENGLISH, *_NO_NAMES_TURKISH)))
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A template such as `{first_name} {last_name}`. Raises ValueError when it is malformed."""
+
+    template: str
+
+    def __post_init__(self) -> None:
+        names = _PLACEHOLDER.findall(self.template)
+        if re.search(r"[{}]", _PLACEHOLDER.sub("", self.template)) or not all(map(_FIELD_NAME.fullmatch, names)):
+            raise ValueError("is not a greeting template - allowed: text with {field} in it")
+
+    def render(self, contact: Contact) -> str:
+        """Return whom to greet; empty when the contact has none of the fields, or nothing speakable in them."""
+        values = [speakable(as_text(contact.value(name))) for name in _PLACEHOLDER.findall(self.template)]
+        if values and not any(values):
+            return ""
+        remaining = iter(values)
+        return speakable(_PLACEHOLDER.sub(lambda _: next(remaining), self.template))
+
+
+def speakable(text: str) -> str:
+    """Return a name as text-to-speech may have it, or nothing.
+
+    Letters, marks and digits of any language, blanks and `. ' - &` remain; at most 60 characters. Markup
+    goes. What stands for "no name" in a CRM, or has no letter in it, is no name.
+    """
+    composed = unicodedata.normalize("NFC", _MARKUP.sub(" ", text[: 20 * LONGEST_NAME]).replace("’", "'"))
+    spoken = unicodedata.normalize("NFC", " ".join("".join(map(_spoken, composed)).split()))
+    if len(spoken) > LONGEST_NAME:
+        spoken = spoken[: LONGEST_NAME + 1].rpartition(" ")[0] or spoken[:LONGEST_NAME]
+    is_name = any(sign.isalpha() for sign in spoken) and _words(spoken) not in _NO_NAMES
+    return spoken if is_name else ""
+
+
+def _words(text: str) -> str:
+    """Return the bare words of a text, for comparison."""
+    return " ".join(re.sub(r"[\W_]+", " ", fold(text)).split())
+
+
+def _spoken(sign: str) -> str:
+    category = unicodedata.category(sign)
+    if category[0] in "LM" or category == "Nd" or sign in _SPOKEN_SIGNS:
+        return sign
+    return "" if category in {"Cf", "Cs", "Cn", "Co"} else " "

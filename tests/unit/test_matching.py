@@ -1,0 +1,88 @@
+import pytest
+
+from proxy.matching import Several, distinct, holders, pick
+from proxy.model import Contact, Scalar
+from tests.unit.fakes import NUMBER
+
+AHMET, AYSE = Contact("Ahmet", id="1"), Contact("Ayşe", id="2")
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (),
+        ("0530 123 45 67",),
+        ("+90 (530) 123-45-67",),
+        ("5301234567",),
+        ("0212 555 10 10", "0090 530 1234567"),
+        ("0212 555 10 10 / 0530 123 45 67",),
+        ("yok", "0530 123 45 67"),
+    ],
+)
+def test_a_contact_with_the_callers_number_or_without_any_is_kept(numbers: tuple[str, ...]) -> None:
+    contact = Contact("Ahmet", numbers=numbers)
+    assert holders([contact], NUMBER, "TR") == [contact]
+
+
+@pytest.mark.parametrize("numbers", [("0530 123 45 68",), ("+49 530 1234567",), ("1234567",), ("0212 555 10 10", "x")])
+def test_a_contact_with_other_numbers_is_no_match(numbers: tuple[str, ...]) -> None:
+    assert holders([Contact("Ahmet", numbers=numbers)], NUMBER, "TR") == []
+
+
+def test_numbers_are_read_as_at_home() -> None:
+    contact = Contact("Ahmet", numbers=("0530 123 45 67",))
+    assert holders([contact], NUMBER, "DE") == []
+
+
+def test_rows_of_one_contact_count_once_and_those_without_an_id_each() -> None:
+    again, nameless = Contact("Ahmet again", id="1"), Contact("somebody")
+    assert distinct([AHMET, again, AYSE, nameless, nameless]) == [AHMET, AYSE, nameless, nameless]
+
+
+def test_a_row_with_another_number_does_not_hide_the_row_with_the_callers() -> None:
+    other = Contact("Ahmet", numbers=("0212 555 10 10",), id="1")
+    right = Contact("Ahmet", numbers=("0530 123 45 67",), id="1")
+    assert distinct(holders([other, right], NUMBER, "TR")) == [right]
+
+
+@pytest.mark.parametrize("several", list(Several))
+def test_of_no_contacts_none_is_the_caller_and_of_one_that_one(several: Several) -> None:
+    assert pick([], several) is None
+    assert pick([AHMET], several) == AHMET
+
+
+def test_of_several_the_first_or_none_is_the_caller() -> None:
+    assert pick([AHMET, AYSE], Several.FIRST) == AHMET
+    assert pick([AHMET, AYSE], Several.UNKNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("2025-12-31", "2026-01-01"),
+        ("2026-01-01T09:00", "2026-01-01T10:00"),
+        (9, 10),
+        ("9", "10"),
+        (9.5, "10"),
+        (None, "2020-01-01"),
+        ("", "2020-01-01"),
+        (None, 0),
+        ("", -5),
+        (False, True),
+    ],
+)
+def test_the_newest_is_the_one_with_the_greatest_value(older: Scalar, newer: Scalar) -> None:
+    old, new = Contact("Ahmet", {"changed": older}), Contact("Ahmet", {"changed": newer})
+    assert pick([old, new], Several.NEWEST, "changed") is new
+    assert pick([new, old], Several.NEWEST, "changed") is new
+
+
+def test_of_equally_new_ones_the_first_is_the_caller() -> None:
+    one, other = Contact("A", {"changed": "2026-01-01"}), Contact("B", {"changed": "2026-01-01"})
+    assert pick([one, other], Several.NEWEST, "changed") is one
+    assert pick([Contact("C"), Contact("D")], Several.NEWEST, "changed") == Contact("C")
+
+
+def test_a_number_beyond_all_bounds_is_compared_too() -> None:
+    old, new = Contact("A", {"changed": 5}), Contact("B", {"changed": 10**400})
+    assert pick([old, new], Several.NEWEST, "changed") is new
