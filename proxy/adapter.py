@@ -1,0 +1,117 @@
+"""The contract for integrators: everything that an adapter imports.
+
+An adapter speaks to one kind of CRM and does nothing else. It never retries, caches, limits its time or
+logs above debug: the proxy does that around it. It is called concurrently, and may be cancelled at any
+await.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Protocol, Union, get_args, get_origin, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, model_validator
+
+from proxy.errors import AdapterError, Unavailable
+from proxy.model import Contact, Scalar, as_text
+from proxy.phone import PhoneNumber
+
+__all__ = [
+    "Adapter",
+    "AdapterConfig",
+    "AdapterError",
+    "Contact",
+    "Enriching",
+    "PhoneNumber",
+    "Pingable",
+    "Scalar",
+    "SecretStr",
+    "Unavailable",
+    "as_text",
+]
+
+
+class AdapterConfig(BaseModel):
+    """The options of one source, from `[sources.options]`. Subclass it, with one attribute per option.
+
+    Unknown options are refused. A secret is declared as `SecretStr`; for each secret `x` the TOML may
+    have `x_file` in its place: a file, relative to the TOML's folder, whose stripped content is the secret.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, options: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - raw input of a validator
+        if not isinstance(options, Mapping):
+            return options
+        folder = Path((info.context or {}).get("folder", "."))
+        read = dict(options)
+        for attribute, model_field in cls.model_fields.items():
+            name = model_field.alias or attribute
+            file = read.get(f"{name}_file")
+            if not isinstance(file, str) or not _is_secret(model_field.annotation):
+                continue
+            if name in read:
+                raise ValueError(f"{name} and {name}_file are both given - allowed: one of them")
+            try:
+                read[name] = (folder / file).read_text(encoding="utf-8").strip()
+            except (OSError, ValueError) as exc:
+                reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
+                raise ValueError(f"{name}_file cannot be read ({reason}) - allowed: a readable file") from exc
+            del read[f"{name}_file"]
+        return read
+
+
+class Adapter(ABC):
+    """Asks one CRM about one number.
+
+    Subclass it, set `Config`, and write `__init__` and `lookup`.
+    """
+
+    Config: ClassVar[type[AdapterConfig]] = AdapterConfig
+
+    @abstractmethod
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - each adapter narrows it to its own Config
+        """Keep the configuration. Cheap, and without I/O: `tanima check` does it too."""
+
+    async def open(self) -> None:  # noqa: B027 - an adapter without connections needs none
+        """Make ready what lookups share, such as a connection pool. Must succeed while the CRM is down."""
+
+    @abstractmethod
+    async def lookup(self, key: PhoneNumber) -> Contact | Sequence[Contact] | None:
+        """Ask the CRM about `key`.
+
+        Returns a contact; or a sequence, where the CRM has several for the number, the best first (the
+        source's `several` decides); or None, or an empty sequence, when the CRM *said* that it does not
+        know the number. Raises Unavailable for trouble that may pass, the only thing that is tried again;
+        AdapterError for other trouble. Anything else that is raised counts as a bug in the adapter.
+        """
+
+    async def close(self) -> None:  # noqa: B027 - see open
+        """Give back what `open` took. Called once, after the last lookup; also when `open` failed."""
+
+
+@runtime_checkable
+class Pingable(Protocol):
+    """An adapter that can tell whether its CRM answers. It is shown to the operator, and gates nothing."""
+
+    async def ping(self) -> None:
+        """Return when the CRM answers. Raises like `lookup`."""
+
+
+@runtime_checkable
+class Enriching(Protocol):
+    """An adapter that can add fields to what another source has found: `role = "enrich"`."""
+
+    async def enrich(self, contact: Contact) -> Contact:
+        """Return `contact` with more fields: `contact.with_fields({...})`.
+
+        Fields that the contact has already keep their values. Raises like `lookup`.
+        """
+
+
+def _is_secret(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything
+    choices = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else ()
+    return SecretStr in (annotation, *choices)

@@ -1,0 +1,56 @@
+"""Work that goes on by itself, and waiting for it for so long and no longer.
+
+`asyncio.timeout` is not a limit: a database driver may hold on for seconds after it was cancelled. So work
+runs as a task of its own, the one who waits leaves in time, and the task ends when it ends.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from proxy.errors import DeadlineExceeded, Unavailable
+
+T = TypeVar("T")
+
+_running: set["asyncio.Task[Any]"] = set()
+"""asyncio itself holds its tasks only weakly."""
+
+
+def detach(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """Start `work` as a task that lives on when everybody who waited has left."""
+    task = asyncio.create_task(work)  # noqa: TID251 - here it is
+    _running.add(task)
+    task.add_done_callback(_ended)
+    return task
+
+
+async def wait_at_most(seconds: float, task: "asyncio.Task[T]") -> T:
+    """Return the task's result, or raise its error.
+
+    Raises DeadlineExceeded when it is not done in time; it is left running then, and also when the one who
+    waits is cancelled. Raises Unavailable when the task was cancelled, from wherever: only cancelling the
+    one who waits may end in a CancelledError here, or a driver that cancels itself would leave a call
+    without an answer.
+    """
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        raise DeadlineExceeded(f"no answer within {seconds:g} s")
+    if task.cancelled():
+        raise Unavailable("the lookup was cut short")
+    return task.result()
+
+
+async def finish(seconds: float) -> None:
+    """Cancel all that still runs on this event loop, and wait for it, but no longer than `seconds`."""
+    loop = asyncio.get_running_loop()
+    tasks = {task for task in _running if task.get_loop() is loop}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
+
+
+def _ended(task: "asyncio.Task[Any]") -> None:
+    _running.discard(task)
+    if not task.cancelled():
+        task.exception()  # marks it as retrieved: those who waited have seen it

@@ -1,0 +1,144 @@
+"""The sources in the order of the TOML: the first contact wins, then the enriching ones add fields."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy.detached import detach
+from proxy.errors import AdapterError, Unavailable
+from proxy.matching import Several, distinct, holders, pick
+from proxy.model import Contact
+from proxy.phone import PhoneNumber
+from proxy.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source that finds contacts, and what to do when it has several for one number."""
+
+    upstream: Upstream
+    several: Several = Several.FIRST
+    newest_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one source said about one number, for logs and explanations."""
+
+    source: str
+    outcome: str
+    """`found`, `unknown`, `failed` or `enriched`"""
+    seconds: float
+    note: str = ""
+    """A sentence, where the outcome alone does not tell enough"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What all sources together know: a contact, or None when each of them said that it does not know.
+
+    `complete` is false when a source failed on the way, so that this is only good for a short time.
+    """
+
+    contact: Contact | None
+    complete: bool = True
+
+
+class Sources:
+    """Asks the finding sources, one after another or all at once, then the enriching ones.
+
+    Either way the first *in order* that has a contact wins. `observe` is told of each source's answer.
+    """
+
+    def __init__(
+        self,
+        finding: Sequence[Source],
+        enriching: Sequence[Upstream] = (),
+        *,
+        region: str = "TR",
+        parallel: bool = False,
+        observe: Callable[[Asked], None] = lambda _: None,
+    ) -> None:
+        self._finding = tuple(finding)
+        self._enriching = tuple(enriching)
+        self._region = region
+        self._parallel = parallel
+        self._observe = observe
+
+    async def lookup(self, number: PhoneNumber) -> Sighting:
+        """Ask about `number`. Raises AdapterError when nobody has a contact and not everybody could tell."""
+        contact, failures = await self._find(number)
+        if contact is None:
+            if failures:
+                raise _summed_up(failures)
+            return Sighting(None)
+        contact, is_whole = await self._enrich(contact)
+        return Sighting(contact, complete=is_whole and not failures)
+
+    async def _find(self, number: PhoneNumber) -> tuple[Contact | None, dict[str, AdapterError]]:
+        """Return the first contact in order, and the failures of the sources before it."""
+        failures: dict[str, AdapterError] = {}
+        at_once = [detach(self._ask(source, number)) for source in self._finding] if self._parallel else []
+        try:
+            for index, source in enumerate(self._finding):
+                answer = await (at_once[index] if at_once else self._ask(source, number))
+                if isinstance(answer, AdapterError):
+                    failures[source.upstream.name] = answer
+                elif answer is not None:
+                    return answer, failures
+        finally:
+            for task in at_once:
+                task.cancel()
+        return None, failures
+
+    async def _ask(self, source: Source, number: PhoneNumber) -> Contact | AdapterError | None:
+        started = time.perf_counter()
+        try:
+            returned = await source.upstream.lookup(number)
+            holding = holders(returned, number, self._region)
+            possible = distinct(holding)
+            contact = pick(possible, source.several, source.newest_by)
+        except AdapterError as exc:
+            self._tell(source.upstream, "failed", started, str(exc))
+            return exc
+        outcome = "unknown" if contact is None else "found"
+        self._tell(
+            source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), source.several)
+        )
+        return contact
+
+    async def _enrich(self, contact: Contact) -> tuple[Contact, bool]:
+        """Return the contact with more fields, and whether every enriching source could be asked."""
+        is_whole = True
+        for upstream in self._enriching:
+            started = time.perf_counter()
+            try:
+                contact = await upstream.enrich(contact)
+            except AdapterError as exc:
+                is_whole = False
+                self._tell(upstream, "failed", started, str(exc))
+            else:
+                self._tell(upstream, "enriched", started)
+        return contact, is_whole
+
+    def _tell(self, upstream: Upstream, outcome: str, started: float, note: str = "") -> None:
+        self._observe(Asked(upstream.name, outcome, time.perf_counter() - started, note))
+
+
+def _about(returned: int, holding: int, possible: int, several: Several) -> str:
+    """Say what the outcome does not: what was left out, and how it was chosen among the rest."""
+    notes: list[str] = []
+    if holding < returned:
+        notes.append(f"{returned} {'contact' if returned == 1 else 'contacts'}, {holding} with the caller's number")
+    if possible > 1:
+        notes.append(f"{possible} contacts, several = {several}")
+    return "; ".join(notes)
+
+
+def _summed_up(failures: Mapping[str, AdapterError]) -> AdapterError:
+    if len(failures) == 1:
+        return next(iter(failures.values()))
+    message = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
+    if all(isinstance(failure, Unavailable) for failure in failures.values()):
+        return Unavailable(message)
+    return AdapterError(message)

@@ -1,0 +1,266 @@
+import asyncio
+
+import pytest
+
+from proxy.adapter import Adapter
+from proxy.cache import ContactCache
+from proxy.detached import detach
+from proxy.directory import Directory, Lifetimes
+from proxy.errors import AdapterError, DeadlineExceeded, Unavailable
+from proxy.model import Finding, Via
+from proxy.sources import Source, Sources
+from proxy.upstream import Attempts
+from tests.unit.fakes import (
+    AHMET,
+    NUMBER,
+    OTHER_NUMBER,
+    After,
+    FakeAdapter,
+    FakeClock,
+    FakeEnricher,
+    Stubborn,
+    in_virtual_time,
+    now,
+    upstream,
+)
+
+LIVES = Lifetimes(ttl=300, negative_ttl=60, stale=86400)
+DOWN = Unavailable("down")
+PATIENT = Attempts(timeout=30, attempts=1)
+
+
+def directory(
+    *adapters: Adapter, enriching: tuple[Adapter, ...] = (), lives: Lifetimes = LIVES
+) -> tuple[Directory, FakeClock]:
+    clock = FakeClock()
+    finding = [Source(upstream(adapter, PATIENT)) for adapter in adapters]
+    sources = Sources(finding, [upstream(adapter, PATIENT) for adapter in enriching])
+    return Directory(sources, ContactCache(100), lives, clock), clock
+
+
+@in_virtual_time
+async def test_a_contact_is_asked_for_once_and_then_known() -> None:
+    adapter = FakeAdapter(AHMET)
+    contacts, clock = directory(adapter)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+    clock.now += 299.9
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CACHE)
+    clock.now += 0.2
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+    assert len(adapter.asked) == 2
+
+
+@in_virtual_time
+async def test_each_number_is_asked_for_by_itself() -> None:
+    adapter = FakeAdapter(AHMET)
+    contacts, _ = directory(adapter)
+    await contacts.find(NUMBER, 1)
+    await contacts.find(OTHER_NUMBER, 1)
+    assert adapter.asked == [NUMBER, OTHER_NUMBER]
+
+
+@in_virtual_time
+async def test_that_the_crm_does_not_know_a_number_is_kept_for_a_shorter_time() -> None:
+    adapter = FakeAdapter(None)
+    contacts, clock = directory(adapter)
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CRM)
+    clock.now += 59.9
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CACHE)
+    clock.now += 0.2
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CRM)
+
+
+@in_virtual_time
+async def test_that_the_crm_did_not_know_a_number_is_no_answer_once_it_is_old() -> None:
+    contacts, clock = directory(FakeAdapter(None, DOWN))
+    await contacts.find(NUMBER, 1)
+    clock.now += 60
+    with pytest.raises(Unavailable, match="down"):
+        await contacts.find(NUMBER, 1)
+
+
+@in_virtual_time
+async def test_a_failure_is_not_kept() -> None:
+    contacts, _ = directory(FakeAdapter(DOWN, AHMET))
+    with pytest.raises(Unavailable, match="down"):
+        await contacts.find(NUMBER, 1)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+
+
+@in_virtual_time
+async def test_after_a_failure_a_stale_contact_answers_until_it_is_gone() -> None:
+    contacts, clock = directory(FakeAdapter(AHMET, DOWN))
+    await contacts.find(NUMBER, 1)
+    clock.now += 300
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.STALE)
+    clock.now += 86399.9
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.STALE)
+    clock.now += 0.2
+    with pytest.raises(Unavailable, match="down"):
+        await contacts.find(NUMBER, 1)
+
+
+@in_virtual_time
+async def test_a_stale_contact_also_answers_when_the_crm_is_too_slow() -> None:
+    contacts, clock = directory(FakeAdapter(AHMET, After(5, AHMET)))
+    await contacts.find(NUMBER, 1)
+    clock.now += 300
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.STALE)
+    assert now() == 1001
+
+
+@in_virtual_time
+async def test_without_stale_time_a_contact_is_gone_when_it_is_no_longer_fresh() -> None:
+    contacts, clock = directory(FakeAdapter(AHMET, DOWN), lives=Lifetimes(ttl=300, negative_ttl=60, stale=0))
+    await contacts.find(NUMBER, 1)
+    clock.now += 300
+    with pytest.raises(Unavailable):
+        await contacts.find(NUMBER, 1)
+
+
+@in_virtual_time
+async def test_a_crm_that_no_longer_knows_somebody_is_believed() -> None:
+    contacts, clock = directory(FakeAdapter(AHMET, None))
+    await contacts.find(NUMBER, 1)
+    clock.now += 300
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CRM)
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CACHE)
+
+
+@in_virtual_time
+async def test_a_contact_that_could_not_be_completed_is_fresh_for_a_shorter_time() -> None:
+    contacts, clock = directory(
+        FakeAdapter(AHMET), enriching=(FakeEnricher(DOWN, AHMET.with_fields({"extension": 1003})),)
+    )
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+    clock.now += 59.9
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CACHE)
+    clock.now += 0.2
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET.with_fields({"extension": 1003}), Via.CRM)
+    clock.now += 299
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET.with_fields({"extension": 1003}), Via.CACHE)
+
+
+@in_virtual_time
+async def test_a_contact_found_after_a_failure_is_fresh_for_a_shorter_time() -> None:
+    contacts, clock = directory(FakeAdapter(DOWN), FakeAdapter(AHMET))
+    await contacts.find(NUMBER, 1)
+    clock.now += 60
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+
+
+@in_virtual_time
+async def test_a_caller_without_patience_leaves_and_the_answer_warms_the_cache() -> None:
+    adapter = FakeAdapter(After(5, AHMET))
+    contacts, _ = directory(adapter)
+    with pytest.raises(DeadlineExceeded, match=r"^no answer within 1\.5 s$"):
+        await contacts.find(NUMBER, 1.5)
+    assert now() == 1001.5
+    await asyncio.sleep(4)
+    assert await contacts.find(NUMBER, 1.5) == Finding(AHMET, Via.CACHE)
+    assert len(adapter.asked) == 1
+
+
+@in_virtual_time
+async def test_a_caller_who_hangs_up_leaves_at_once_and_the_answer_warms_the_cache() -> None:
+    adapter = FakeAdapter(After(5, AHMET))
+    contacts, _ = directory(adapter)
+    caller = detach(contacts.find(NUMBER, 10))
+    await asyncio.sleep(1)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert now() == 1001
+    await asyncio.sleep(5)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CACHE)
+
+
+@in_virtual_time
+async def test_a_thousand_callers_share_one_flight() -> None:
+    adapter = FakeAdapter(After(0.5, AHMET))
+    contacts, _ = directory(adapter)
+    findings = await asyncio.gather(*(contacts.find(NUMBER, 1) for _ in range(1000)))
+    assert findings == [Finding(AHMET, Via.CRM)] * 1000
+    assert len(adapter.asked) == 1
+
+
+@in_virtual_time
+async def test_a_thousand_callers_share_its_failure_and_none_asks_again() -> None:
+    adapter = FakeAdapter(After(0.5, AdapterError("refused")))
+    contacts, _ = directory(adapter)
+    findings = await asyncio.gather(*(contacts.find(NUMBER, 1) for _ in range(1000)), return_exceptions=True)
+    assert {str(finding) for finding in findings} == {"refused"}
+    assert len(adapter.asked) == 1
+
+
+@in_virtual_time
+async def test_a_caller_who_comes_later_joins_the_flight() -> None:
+    adapter = FakeAdapter(After(5, AHMET))
+    contacts, _ = directory(adapter)
+    with pytest.raises(DeadlineExceeded):
+        await contacts.find(NUMBER, 3)
+    assert await contacts.find(NUMBER, 3) == Finding(AHMET, Via.CRM)
+    assert len(adapter.asked) == 1
+
+
+@in_virtual_time
+async def test_what_is_forgotten_is_asked_for_again() -> None:
+    adapter = FakeAdapter(AHMET, DOWN)
+    contacts, _ = directory(adapter)
+    await contacts.find(NUMBER, 1)
+    contacts.forget(NUMBER)
+    with pytest.raises(Unavailable, match="down"):
+        await contacts.find(NUMBER, 1)
+
+
+@in_virtual_time
+async def test_a_number_that_is_not_known_can_be_forgotten() -> None:
+    contacts, _ = directory(FakeAdapter(AHMET))
+    contacts.forget(NUMBER)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+
+
+@in_virtual_time
+async def test_a_flight_that_lands_after_its_number_was_forgotten_brings_nothing_back() -> None:
+    adapter = FakeAdapter(After(5, AHMET), None)
+    contacts, _ = directory(adapter)
+    with pytest.raises(DeadlineExceeded):
+        await contacts.find(NUMBER, 1)
+    contacts.forget(NUMBER)
+    await asyncio.sleep(10)
+    assert await contacts.find(NUMBER, 1) == Finding(None, Via.CRM)
+
+
+@in_virtual_time
+async def test_a_new_flight_after_forgetting_is_kept_and_the_old_one_does_not_disturb_it() -> None:
+    adapter = FakeAdapter(After(5, AHMET), After(10, None), DOWN)
+    contacts, _ = directory(adapter)
+    with pytest.raises(DeadlineExceeded):
+        await contacts.find(NUMBER, 1)
+    contacts.forget(NUMBER)
+    assert await contacts.find(NUMBER, 20) == Finding(None, Via.CRM)
+    assert await contacts.find(NUMBER, 20) == Finding(None, Via.CACHE)
+    assert len(adapter.asked) == 2
+
+
+@in_virtual_time
+async def test_a_flight_that_is_cut_short_is_a_failure_for_those_who_wait() -> None:
+    contacts, _ = directory(FakeAdapter(After(5, AHMET), AHMET))
+    waiting = detach(contacts.find(NUMBER, 10))
+    await asyncio.sleep(1)
+    contacts._flights[NUMBER.e164].cancel()
+    with pytest.raises(Unavailable, match=r"^the lookup was cut short$"):
+        await waiting
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+
+
+@in_virtual_time
+async def test_a_driver_that_ignores_cancellation_holds_no_caller_up() -> None:
+    contacts, _ = directory(FakeAdapter(Stubborn(50, AHMET)))
+    with pytest.raises(DeadlineExceeded):
+        await contacts.find(NUMBER, 1.5)
+    assert now() == 1001.5
+
+
+def test_the_lifetimes_are_those_of_the_example() -> None:
+    assert Lifetimes() == LIVES
