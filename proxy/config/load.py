@@ -1,0 +1,151 @@
+"""Reads a deployment's TOML and the environment, and reports everything that is wrong with them at once."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from proxy.adapter import Adapter, Enriching
+from proxy.config.crosscheck import crosscheck
+from proxy.config.sentences import Path, key_of, sentences
+from proxy.config.settings import FromEnvironment, Settings, SourceSettings
+from proxy.errors import ConfigError
+from proxy.registry import find_adapter
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Tree = dict[str, Any]
+"""Settings as plain tables, lists and scalars."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredSource:
+    """A source whose adapter was found, and built from its options."""
+
+    settings: SourceSettings
+    adapter: Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A deployment that can be run."""
+
+    settings: Settings
+    sources: tuple[ConfiguredSource, ...]
+
+
+def load(file: FilePath) -> Configuration:
+    """Read and check a TOML file. Raises ConfigError with all problems."""
+    problems: list[str] = []
+    tree = _merged(_interpolated(_parsed(file), problems), _from_environment(problems))
+    settings: Settings | None = None
+    try:
+        settings = Settings(**tree)
+    except ValidationError as exc:
+        problems += sentences(exc, tree, Settings)
+    problems += crosscheck(tree)
+    adapters = [_build_adapter(tree, index, file.resolve().parent, problems) for index in _sources_to_build(tree)]
+    if settings is None or problems:
+        raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
+    built = [adapter for adapter in adapters if adapter is not None]
+    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)))
+
+
+def _parsed(file: FilePath) -> Tree:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise ConfigError([f"{file}: cannot be read ({exc.strerror}) - allowed: a readable TOML file"]) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError([f"{file}: is not UTF-8 text - allowed: a TOML file"]) from exc
+    except (ValueError, RecursionError) as exc:  # also for numbers of 5000 digits
+        raise ConfigError([f"{file}: is not TOML ({exc}) - allowed: TOML"]) from exc
+
+
+def _from_environment(problems: list[str]) -> Tree:
+    """Return what the environment sets: TANIMA_SWITCH__DEADLINE is switch.deadline."""
+    sections = {f"TANIMA_{name}".upper() for name in Settings.model_fields}
+    allowed = f"{', '.join(sorted(sections))}, and __KEY behind it"
+    problems += [
+        f"{variable}: is not a setting - allowed: {allowed}"
+        for variable in os.environ
+        if variable.startswith("TANIMA_") and variable.split("__")[0].upper() not in sections
+    ]
+    try:
+        return {section: _marked(value) for section, value in EnvSettingsSource(Settings)().items()}
+    except SettingsError as exc:
+        problems.append(f"environment: {exc} - allowed: JSON for lists and tables")
+        return {}
+
+
+def _marked(node: Any) -> Any:  # noqa: ANN401 - any value
+    if isinstance(node, dict):
+        return {key: _marked(value) for key, value in node.items()}
+    return FromEnvironment(node) if isinstance(node, str) else node
+
+
+def _merged(tree: Tree, over: Tree) -> Tree:
+    merged = dict(tree)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _interpolated(tree: Tree, problems: list[str]) -> Tree:
+    """Return the settings with ${NAME} in their texts replaced from the environment."""
+
+    def replaced(node: Any, path: Path) -> Any:  # noqa: ANN401 - any TOML value
+        if isinstance(node, dict):
+            return {key: replaced(value, (*path, key)) for key, value in node.items()}
+        if isinstance(node, list):
+            return [replaced(value, (*path, index)) for index, value in enumerate(node)]
+        if not isinstance(node, str):
+            return node
+        missing = sorted({*_VARIABLE.findall(node)} - os.environ.keys())
+        told = "which the environment lacks - allowed: a variable that is set"
+        problems.extend(f"{key_of(path, tree)}: names ${{{name}}}, {told}" for name in missing)
+        return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), node)
+
+    return {key: replaced(value, (key,)) for key, value in tree.items()}
+
+
+def _sources_to_build(tree: Tree) -> Iterator[int]:
+    """Yield the places of those sources whose adapter can be looked for, whatever else is wrong."""
+    sources = tree.get("sources")
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
+        table = source if isinstance(source, Mapping) else {}
+        if isinstance(table.get("adapter"), str) and table["adapter"] and isinstance(table.get("options", {}), Mapping):
+            yield index
+
+
+def _build_adapter(tree: Tree, index: int, folder: FilePath, problems: list[str]) -> Adapter | None:
+    """Return the adapter of one source, or None and add the problems."""
+    source, path = tree["sources"][index], ("sources", index)
+    role = source.get("role", "find")
+    try:
+        adapter_class = find_adapter(source["adapter"], folder)
+    except ValueError as exc:
+        problems.append(f"{key_of((*path, 'adapter'), tree)}: {source['adapter']!r} {exc}")
+        return None
+    if role == "enrich" and not issubclass(adapter_class, Enriching):
+        problems.append(f"{key_of((*path, 'role'), tree)}: this adapter cannot enrich - allowed: find")
+    try:
+        options = adapter_class.Config.model_validate(
+            source.get("options", {}), context={"role": role, "folder": str(folder)}
+        )
+        return adapter_class(options)
+    except ValidationError as exc:
+        problems += sentences(exc, tree, adapter_class.Config, (*path, "options"))
+    except ValueError as exc:
+        problems.append(f"{key_of((*path, 'options'), tree)}: {exc}")
+    except Exception as exc:  # noqa: BLE001 - a stranger's constructor may raise anything
+        reason = f"{type(exc).__name__}: {exc}"
+        problems.append(f"{key_of((*path, 'adapter'), tree)}: cannot be built ({reason}) - allowed: a working adapter")
+    return None

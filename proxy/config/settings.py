@@ -1,0 +1,315 @@
+"""The settings, one class per section of the TOML; a field's docstring is its line in the reference."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, time
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from holidays import HolidayBase, country_holidays
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from proxy.matching import Several
+from proxy.phone import NUMBER_TYPES
+from proxy.rules.comparison import Comparison
+from proxy.rules.greeting import Greeting
+from proxy.rules.hours import parse_days, parse_time
+from proxy.rules.situation import Standing
+from proxy.rules.template import TargetTemplate
+from proxy.target import Target
+
+T = TypeVar("T")
+
+HIGHEST_PORT = 65535
+
+
+def _read_by(parse: Callable[[str], T]) -> PlainValidator:
+    """Return a validator that has a text read by `parse`, which raises ValueError."""
+
+    def read(value: object) -> T:
+        if not isinstance(value, str):
+            raise ValueError("is no text - allowed: a text in quotes")
+        return parse(value)
+
+    return PlainValidator(read)
+
+
+class FromEnvironment(str):
+    """A text out of the environment, which has no numbers: where a TOML would have one, it is read as one."""
+
+    __slots__ = ()
+
+
+def _as_literal(value: object) -> object:
+    if isinstance(value, FromEnvironment):
+        with suppress(ValueError):
+            return tomllib.loads(f"value = {value}")["value"]
+    return value
+
+
+def _as_list(value: object) -> object:
+    """Let one text stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Read `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
+        raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def _parse_path(text: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text):
+        raise ValueError("is not a path - allowed: / and then letters, digits and . _ ~ / -")
+    return text
+
+
+def _parse_region(text: str) -> str:
+    if text not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("is not a region - allowed: an ISO 3166 code in capitals, such as TR")
+    return text
+
+
+def _parse_zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (OSError, ValueError, KeyError) as exc:
+        raise ValueError("is not a time zone - allowed: an IANA name, such as Europe/Istanbul") from exc
+
+
+def _parse_holidays(text: str) -> HolidayBase:
+    country, _, part = text.partition("-")
+    try:
+        return country_holidays(country, subdiv=part or None)
+    except NotImplementedError as exc:
+        raise ValueError("has no known holidays - allowed: an ISO 3166 code such as TR, or DE-BY for a part") from exc
+
+
+def _parse_number_type(text: str) -> str:
+    if text not in NUMBER_TYPES.values():
+        raise ValueError(f"is not a type of number - allowed: {', '.join(sorted(NUMBER_TYPES.values()))}")
+    return text
+
+
+def _parse_kinds(value: object) -> frozenset[Standing]:
+    words = _as_list(value)
+    if words == ["anyone"]:
+        return frozenset(Standing)
+    if not isinstance(words, list) or not words or not all(word in list(Standing) for word in words):
+        raise ValueError(f"is not a kind of caller - allowed: {', '.join(Standing)}, a list of them, or anyone")
+    return frozenset(Standing(word) for word in words)
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_as_literal)]
+WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_as_literal)]
+YesOrNo = Annotated[bool, Field(strict=True), BeforeValidator(_as_literal)]
+Seconds = Annotated[Number, Field(gt=0, le=86400 * 365)]
+TargetSetting = Annotated[Target, _read_by(Target.parse)]
+GreetingSetting = Annotated[Greeting, _read_by(Greeting)]
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """What all sections have in common: unknown keys are refused, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+
+class SwitchSettings(Section):
+    """`[switch]`: how the switch asks."""
+
+    listen: Annotated[tuple[str, int], _read_by(parse_listen)] = ("127.0.0.1", 8080)
+    """Where the switch finds us, HOST:PORT"""
+    path: Annotated[str, _read_by(_parse_path)] = "/musteri.json"
+    """Path of the URL that the switch asks"""
+    dialect: Literal["auto", "musteri-tanima"] = "auto"
+    """How the switch asks; auto tells the forms apart by their parameters"""
+    parameter: Annotated[str, Field(min_length=1)] = "telefon"
+    """Query parameter with the caller's number"""
+    region: Annotated[str, _read_by(_parse_region)] = "TR"
+    """Home country, in which numbers without a country code are read"""
+    deadline: Annotated[Number, Field(gt=0, le=30)] = 1.5
+    """Seconds for which the switch may be kept waiting"""
+    default: TargetSetting
+    """Target when nobody can tell: the CRM is down or too slow, the number is nonsense"""
+
+
+class RoutingSettings(Section):
+    """`[routing]`: calls that no rule matched. A target that is left out is `switch.default`."""
+
+    unknown: TargetSetting | None = None
+    """Target when the CRM says that it does not know the caller"""
+    withheld: TargetSetting | None = None
+    """Target when the number is withheld"""
+    internal: TargetSetting | None = None
+    """Target when an extension calls"""
+    greeting: GreetingSetting = Greeting("{name}")
+    """Whom the switch greets, made from the contact's fields"""
+
+
+class CallerSettings(Section):
+    """`caller` of a rule: which callers it is for."""
+
+    kind: Annotated[frozenset[Standing], PlainValidator(_parse_kinds)] = frozenset({Standing.KNOWN})
+    """known, unknown, internal, withheld, unclear, a list of them, or anyone"""
+    country: Annotated[list[Annotated[str, _read_by(_parse_region)]], Field(min_length=1)] | None = None
+    """ISO 3166 codes of the caller's number, one or a list"""
+    type: Annotated[list[Annotated[str, _read_by(_parse_number_type)]], Field(min_length=1)] | None = None
+    """Types of the caller's number, one or a list: mobile, landline, ..."""
+
+    _lists = field_validator("country", "type", mode="before")(_as_list)
+
+
+class RuleSettings(Section):
+    """`[[rules]]`: tried in their order, the first that matches wins."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """What it is called in explanations and logs"""
+    when: dict[str, Annotated[Comparison, PlainValidator(Comparison.parse)]] = {}
+    """What the contact's fields must be"""
+    called: Names | None = None
+    """The dialled number, one or a list, where the dialect has it"""
+    caller: CallerSettings = CallerSettings()
+    """Which callers it is for; known ones when left out"""
+    during: Names | None = None
+    """Named hours, one or a list: within any of them"""
+    outside: Names | None = None
+    """Named hours, one or a list: within none of them"""
+    target: Annotated[TargetTemplate, _read_by(TargetTemplate.parse)]
+    """Where the call goes; {field} or {field | table} may stand for the number"""
+    greeting: GreetingSetting | None = None
+    """Whom the switch greets, in the place of routing.greeting"""
+
+    _lists = field_validator("called", "during", "outside", mode="before")(_as_list)
+
+    @model_validator(mode="after")
+    def _fields_need_a_contact(self) -> "RuleSettings":
+        if (self.when or self.target.field_name) and self.caller.kind != {Standing.KNOWN}:
+            raise ValueError("looks at the contact's fields, but is not for known callers alone - allowed: either")
+        return self
+
+
+class HoursSettings(Section):
+    """`[hours.NAME]`: a span of time on certain days, over midnight when `to` is not after `from`."""
+
+    days: Annotated[frozenset[int], _read_by(parse_days)] = frozenset(range(7))
+    """Weekdays on which it starts: mon-fri, sat or mon,wed,fri"""
+    start: Annotated[time, _read_by(parse_time)] = Field(alias="from")
+    """First minute, HH:MM"""
+    end: Annotated[time, _read_by(parse_time)] = Field(alias="to")
+    """First minute after it, HH:MM"""
+    zone: Annotated[ZoneInfo, _read_by(_parse_zone)] = ZoneInfo("Europe/Istanbul")
+    """IANA time zone"""
+    holidays: Annotated[HolidayBase, _read_by(_parse_holidays)] | None = None
+    """Country whose public holidays have no hours: TR, or DE-BY for a part of one"""
+    closed: list[date] = []
+    """Further days without hours, such as 2026-12-31"""
+
+
+class LookupSettings(Section):
+    """`[lookup]`: how the sources are asked."""
+
+    parallel: YesOrNo = False
+    """Ask all finding sources at the same time; still the first in order that has a contact wins"""
+
+
+class CacheSettings(Section):
+    """`[cache]`: how long answers are kept, in seconds."""
+
+    ttl: Seconds = 300
+    """A contact answers without the CRM being asked"""
+    negative_ttl: Seconds = 60
+    """"Not a customer" does; so does a contact to which some source could not contribute"""
+    stale: Annotated[Number, Field(ge=0, le=86400 * 365)] = 86400
+    """After its ttl a contact still answers when the CRM cannot"""
+    size: Annotated[WholeNumber, Field(gt=0, le=10_000_000)] = 50000
+    """Numbers kept at the most"""
+
+
+class SourceSettings(Section):
+    """`[[sources]]`: who is asked about a number, in their order."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """What it is called in explanations and logs"""
+    adapter: Annotated[str, Field(min_length=1)]
+    """Name of an installed adapter (rest, sql, static), or package.module:Class"""
+    role: Literal["find", "enrich"] = "find"
+    """find: looks numbers up; enrich: adds fields to the contact that was found"""
+    several: Several = Several.FIRST
+    """Which contact, when the source has several for a number: first, newest, or unknown (none)"""
+    newest_by: str = ""
+    """Field that tells which contact is the newest"""
+    timeout: Annotated[Number, Field(gt=0, le=30)] = 0.6
+    """Seconds of one attempt"""
+    attempts: Annotated[WholeNumber, Field(ge=1, le=10)] = 2
+    """How often it is asked about one number, in all"""
+    wait_initial: Annotated[Number, Field(ge=0, le=30)] = 0.05
+    """Seconds before the second attempt; doubled before each further one"""
+    wait_max: Annotated[Number, Field(ge=0, le=30)] = 0.5
+    """Seconds between attempts at the most"""
+    wait_jitter: Annotated[Number, Field(ge=0, le=30)] = 0.05
+    """Seconds added to each wait at the most, by chance"""
+    options: dict[str, Any] = {}
+    """What the adapter wants to know"""
+
+    @model_validator(mode="after")
+    def _newest_needs_a_field(self) -> "SourceSettings":
+        if (self.several is Several.NEWEST) != bool(self.newest_by):
+            raise ValueError('has one of several = "newest" and newest_by without the other - allowed: both or neither')
+        return self
+
+
+def _as_table_value(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _parse_table_value(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise ValueError("is not a number inside the switch - allowed: 1 to 6 digits")
+    return text
+
+
+TableValue = Annotated[str, _read_by(_parse_table_value), BeforeValidator(_as_table_value)]
+
+
+class Settings(BaseSettings):
+    """A whole deployment. `TANIMA_SWITCH__DEADLINE` in the environment comes before the TOML, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TANIMA_", env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    switch: SwitchSettings
+    """A table [switch], with at least `default`: how the switch asks"""
+    routing: RoutingSettings = RoutingSettings()
+    """Calls that no rule matched"""
+    rules: list[RuleSettings] = []
+    """Tried in their order, the first that matches wins"""
+    tables: dict[str, dict[str, TableValue]] = {}
+    """`[tables.NAME]`: from a field's value to a number, for {field | NAME} in a target"""
+    hours: dict[str, HoursSettings] = {}
+    """Named spans of time, for `during` and `outside`"""
+    lookup: LookupSettings = LookupSettings()
+    """How the sources are asked"""
+    cache: CacheSettings = CacheSettings()
+    """How long answers are kept"""
+    sources: Annotated[list[SourceSettings], Field(min_length=1)]
+    """At least one [[sources]]: who is asked about a number"""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load` has merged, and nothing else."""
+        return (init_settings,)

@@ -1,0 +1,114 @@
+"""What one setting demands of another."""
+
+from typing import Any
+
+import pytest
+
+from proxy.config.crosscheck import crosscheck
+
+GOOD = {
+    "switch": {"default": "queue/200", "region": "TR"},
+    "routing": {"unknown": "queue/202"},
+    "tables": {"extensions": {"ayse": "1003"}, "branches": {}},
+    "hours": {"office": {}, "night": {}},
+    "rules": [
+        {
+            "name": "own",
+            "target": "user/{owner | extensions}",
+            "during": "office",
+            "outside": ["night"],
+            "called": ["1003", "05301234567"],
+        },
+        {"name": "out", "target": "external/05321234567"},
+    ],
+    "sources": [{"name": "crm"}, {"name": "agents", "role": "enrich"}],
+}
+
+
+def told(**sections: Any) -> list[str]:
+    return crosscheck({**GOOD, **sections})
+
+
+def test_a_good_tree_has_no_problem() -> None:
+    assert told() == []
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"switch": 5},
+        {"switch": {"default": 5, "region": 5}},
+        {"rules": 5},
+        {"rules": ["gold", {"target": "user/{"}, {"target": 5, "during": 5, "called": [5]}]},
+        {"tables": "x", "rules": []},
+        {"hours": [], "rules": []},
+        {"sources": {}},
+        {"sources": ["crm"]},
+        {"sources": []},
+        {"routing": []},
+    ],
+)
+def test_what_is_reported_elsewhere_is_not_reported_twice(sections: dict[str, Any]) -> None:
+    assert told(**sections) == []
+
+
+def test_an_empty_tree_has_nothing_to_check() -> None:
+    assert crosscheck({}) == []
+
+
+def test_names_stand_once() -> None:
+    assert told(
+        sources=[{"name": "crm"}, {"name": "crm"}, {"name": "crm"}, {}], rules=[{"name": "a"}, {"name": "b"}]
+    ) == ["sources.crm: stands 3 times - allowed: each name once"]
+
+
+def test_somebody_has_to_find() -> None:
+    assert told(sources=[{"role": "enrich"}, {"role": "enrich"}]) == [
+        "sources: has only enriching sources - allowed: at least one that finds"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("tts/tr-TR/Merhaba", "is a tts/ target, which this dialect cannot say - allowed: any other target"),
+        ("external/09001234567", "leads to a premium number - allowed: other phone numbers"),
+        ("external/123", "leads to a number that "),
+    ],
+)
+def test_a_target_that_the_grammar_allows_may_be_refused_wherever_it_stands(target: str, problem: str) -> None:
+    (of_switch,) = told(switch={"default": target})
+    (of_routing,) = told(routing={"withheld": target})
+    (of_rule,) = told(rules=[{"name": "x", "target": target}])
+    assert of_switch.startswith(f"switch.default: {problem}")
+    assert of_routing.startswith(f"routing.withheld: {problem}")
+    assert of_rule.startswith(f"rules.x.target: {problem}")
+
+
+def test_numbers_are_read_in_the_switchs_region() -> None:
+    rules = [{"name": "x", "called": "030 123456", "target": "external/030123456"}]
+    assert told(switch={"region": "DE"}, rules=rules) == []
+    assert len(told(rules=rules)) == 2
+
+
+def test_names_must_lead_somewhere() -> None:
+    rules = [{"name": "x", "during": ["office", "ofice"], "outside": "nite", "target": "user/{a | tab}"}]
+    assert told(rules=rules) == [
+        "rules.x.target: names 'tab', which is not in tables - allowed: extensions, branches",
+        "rules.x.during: names 'ofice', which is not in hours - allowed: office, night",
+        "rules.x.outside: names 'nite', which is not in hours - allowed: office, night",
+    ]
+
+
+def test_names_of_a_section_that_is_not_there_say_what_to_write() -> None:
+    rules = [{"name": "x", "during": "office", "target": "queue/1"}]
+    for hours in (None, 5):
+        assert told(rules=rules, hours=hours) == [
+            "rules.x.during: names 'office', which is not in hours - allowed: none, as there is no [hours.office]"
+        ]
+
+
+@pytest.mark.parametrize("number", ["santral", "", "anonymous", "0530123"])
+def test_what_cannot_be_dialled_is_refused(number: str) -> None:
+    (line,) = told(rules=[{"name": "x", "called": ["1003", number], "target": "queue/1"}])
+    assert line == f"rules.x.called: {number!r} cannot be dialled - allowed: phone numbers and extensions"

@@ -1,0 +1,196 @@
+"""A TOML and the environment become a configuration, or a list of all problems."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.static import StaticAdapter
+from proxy.config import load
+from proxy.errors import ConfigError
+
+MODULE = """
+from proxy.adapter import Adapter, AdapterConfig
+
+
+class Options(AdapterConfig):
+    url: str
+    limit: int = 1
+
+
+class Crm(Adapter):
+    Config = Options
+
+    def __init__(self, config):
+        if config.limit == 13:
+            raise ValueError("brings bad luck - allowed: other limits")
+
+    async def lookup(self, key):
+        return None
+
+
+class Enriching(Crm):
+    async def enrich(self, contact):
+        return contact
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*os.environ]:
+        if name.upper().startswith("TANIMA_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def written(folder: Path, sources: str, switch: str = "") -> Path:
+    file = folder / "config.toml"
+    (folder / "of_a_load_test.py").write_text(MODULE, encoding="utf-8")
+    file.write_text(f'[switch]\ndefault = "queue/200"\n{switch}\n{sources}', encoding="utf-8")
+    return file
+
+
+def source(adapter: str, *lines: str, name: str = "crm") -> str:
+    return "\n".join(["[[sources]]", f'name = "{name}"', f'adapter = "{adapter}"', *lines, ""])
+
+
+def problems_of(file: Path) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    return caught.value.problems
+
+
+STATIC = source("static", "options.contacts = []")
+
+
+def test_a_good_file_has_its_sources_in_order(tmp_path: Path) -> None:
+    ours = source("of_a_load_test:Enriching", 'role = "enrich"', 'options.url = "x"', name="ours")
+    configuration = load(written(tmp_path, STATIC + ours))
+    assert [one.settings.name for one in configuration.sources] == ["crm", "ours"]
+    assert isinstance(configuration.sources[0].adapter, StaticAdapter)
+    assert type(configuration.sources[1].adapter).__name__ == "Enriching"
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        source("of_a_load_test:Crm", 'role = "enrich"', "options.limit = 1.5")
+        + source("sap", name="erp")
+        + source("of_a_load_test:Crm", 'options = { url = "x", limit = 13 }', name="unlucky")
+        + source("static", "options = 5", name="five")
+        + "[[sources]]\nadapter = 5\n",
+        'deadline = "${NO_SUCH_VARIABLE}"',
+    )
+    assert [problem.partition(":")[0] for problem in problems_of(file)] == [
+        "switch.deadline",
+        "switch.deadline",
+        "sources.five.options",
+        "sources.5.name",
+        "sources.5.adapter",
+        "sources.crm.role",
+        "sources.crm.options.url",
+        "sources.crm.options.limit",
+        "sources.erp.adapter",
+        "sources.unlucky.options",
+    ]
+
+
+def test_what_an_adapters_constructor_refuses_is_told(tmp_path: Path) -> None:
+    file = written(tmp_path, source("of_a_load_test:Crm", 'options = { url = "x", limit = 13 }'))
+    assert problems_of(file) == ("sources.crm.options: brings bad luck - allowed: other limits",)
+
+
+def test_good_settings_with_a_bad_adapter_are_not_good(tmp_path: Path) -> None:
+    (problem,) = problems_of(written(tmp_path, source("sap")))
+    assert problem.startswith("sources.crm.adapter: 'sap' is not an installed adapter - allowed: ")
+
+
+@pytest.mark.parametrize("sources", ["", "sources = 5\n", "[[sources]]\n", 'sources = ["crm"]\n'])
+def test_sources_that_are_none_are_no_reason_to_fail(tmp_path: Path, sources: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'{sources}[switch]\ndefault = "queue/200"\n' if "[[" not in sources else sources, encoding="utf-8")
+    assert any(problem.startswith("sources") for problem in problems_of(file))
+
+
+def test_a_table_in_the_environment_goes_into_the_files_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANIMA_SWITCH", '{"deadline": 0.5}')
+    monkeypatch.setenv("TANIMA_HOURS__OFFICE__FROM", "09:00")
+    monkeypatch.setenv("TANIMA_HOURS__OFFICE__TO", "18:00")
+    settings = load(written(tmp_path, STATIC, 'parameter = "numara"')).settings
+    assert (settings.switch.deadline, settings.switch.parameter) == (0.5, "numara")
+    assert settings.hours["office"].start.hour == 9
+
+
+def test_a_value_in_the_environment_replaces_a_list_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANIMA_SOURCES", '[{"name": "other", "adapter": "static", "options": {"contacts": []}}]')
+    assert [one.settings.name for one in load(written(tmp_path, STATIC)).sources] == ["other"]
+
+
+def test_the_environment_is_told_like_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANIMA_BOGUS", "1")
+    monkeypatch.setenv("TANIMA_RULES", "no json")
+    first, second = problems_of(written(tmp_path, STATIC))
+    assert first.startswith("TANIMA_BOGUS: is not a setting - allowed: TANIMA_CACHE, ")
+    assert second.startswith("environment: ")
+    assert second.endswith(" - allowed: JSON for lists and tables")
+
+
+def test_names_in_lists_and_tables_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBER", "05301234567")
+    contacts = '[[sources.options.contacts]]\nnumbers = ["${NUMBER}"]\nfields = { a = 5, b = "${NUMBER}${NUMBER}" }\n'
+    options = load(written(tmp_path, source("static") + contacts)).settings.sources[0].options
+    assert options == {"contacts": [{"numbers": ["05301234567"], "fields": {"a": 5, "b": "0530123456705301234567"}}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "cannot be read"), (b"[", "is not TOML"), (b"\xff", "is not UTF-8 text")],
+    ids=["missing", "no TOML", "bytes"],
+)
+def test_a_file_that_cannot_be_read_is_the_only_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, complaint: str
+) -> None:
+    monkeypatch.setenv("TANIMA_BOGUS", "1")
+    file = tmp_path / "config.toml"
+    if content is not None:
+        file.write_bytes(content)
+    (problem,) = problems_of(file)
+    assert problem.startswith(f"{file}: {complaint}")
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1" * 5000, "[" * 5000 + "]" * 5000, "-inf"])
+def test_a_value_beyond_all_bounds_is_a_problem_and_no_traceback(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[switch]\ndefault = "queue/200"\ndeadline = {value}\n', encoding="utf-8")
+    assert len(problems_of(file)[0]) < 300
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = written(tmp_path, STATIC)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert load(file).settings.switch.default.argument == "200"
+
+
+@pytest.mark.parametrize("setting", ["deadline = true", 'deadline = "1.5"', "deadline = [1]"])
+def test_a_number_in_the_toml_must_be_one(tmp_path: Path, setting: str) -> None:
+    (problem,) = problems_of(written(tmp_path, STATIC, setting))
+    assert problem.startswith("switch.deadline: is ")
+
+
+def test_an_adapter_that_cannot_be_built_is_told_with_its_error(tmp_path: Path) -> None:
+    (tmp_path / "of_a_broken_build.py").write_text(
+        "from adapters.static import StaticAdapter\n\nclass Crm(StaticAdapter):\n"
+        "    def __init__(self, config):\n        raise RuntimeError('no\\nluck')\n",
+        encoding="utf-8",
+    )
+    (problem,) = problems_of(written(tmp_path, source("of_a_broken_build:Crm", "options = { contacts = [] }")))
+    assert problem == ("sources.crm.adapter: cannot be built (RuntimeError: no luck) - allowed: a working adapter")
+
+
+def test_a_contacts_name_stands_in_no_message(tmp_path: Path) -> None:
+    contacts = 'options = { contacts = [{ name = "Ahmet Yılmaz", numbers = [] }] }'
+    (problem,) = problems_of(written(tmp_path, source("static", contacts)))
+    assert problem.startswith("sources.crm.options.contacts.1.numbers: ")

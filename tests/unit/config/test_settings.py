@@ -1,0 +1,227 @@
+"""What the sections of the TOML may say."""
+
+from datetime import date, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from proxy.config.settings import (
+    CallerSettings,
+    HoursSettings,
+    RoutingSettings,
+    RuleSettings,
+    Section,
+    Settings,
+    SourceSettings,
+    SwitchSettings,
+    parse_listen,
+)
+from proxy.matching import Several
+from proxy.rules import Standing
+
+EVERYBODY = frozenset(Standing)
+
+
+def complaints(section: type[Section] | type[Settings], **values: Any) -> list[str]:
+    """Return what is said against these values, without where."""
+    with pytest.raises(ValidationError) as caught:
+        section(**values)
+    return [error["msg"].removeprefix("Value error, ") for error in caught.value.errors()]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:1", ("0.0.0.0", 1)),
+        ("[::1]:8080", ("::1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("switch.example.com:65535", ("switch.example.com", 65535)),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    assert parse_listen(text) == address
+    assert SwitchSettings(listen=text, default="queue/200").listen == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http", "x:-1", "x:８０", "x:000080"],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an address to listen at - allowed: HOST:PORT"):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize("path", ["/", "/musteri.json", "/a/b-c_d~e.f/1"])
+def test_a_path_begins_with_a_slash_and_needs_no_encoding(path: str) -> None:
+    assert SwitchSettings(path=path, default="queue/200").path == path
+
+
+@pytest.mark.parametrize("path", ["", "musteri.json", "/a b", "/ş", "/a?b=c", "/a#b", "/%41", "/a\n"])
+def test_another_path_is_refused(path: str) -> None:
+    assert complaints(SwitchSettings, path=path, default="queue/200") == [
+        "is not a path - allowed: / and then letters, digits and . _ ~ / -"
+    ]
+
+
+@pytest.mark.parametrize("value", [5, None, ["queue/200"], True])
+def test_what_is_to_be_a_text_must_be_one(value: object) -> None:
+    assert complaints(SwitchSettings, default=value) == ["is no text - allowed: a text in quotes"]
+
+
+def test_targets_are_read_when_the_toml_is() -> None:
+    settings = SwitchSettings(default="external/05321234567")
+    assert (settings.default.kind, settings.default.argument) == ("external", "05321234567")
+    assert complaints(SwitchSettings, default="queue/x")[0].startswith("is not a target - allowed: user/N, ")
+
+
+def test_regions_are_those_of_phonenumbers() -> None:
+    assert CallerSettings(country=["TR", "DE"]).country == ["TR", "DE"]
+    assert complaints(SwitchSettings, region="EU", default="queue/200") == [
+        "is not a region - allowed: an ISO 3166 code in capitals, such as TR"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "standings"),
+    [
+        ("known", {Standing.KNOWN}),
+        (["known", "unclear"], {Standing.KNOWN, Standing.UNCLEAR}),
+        ("anyone", EVERYBODY),
+        (["anyone"], EVERYBODY),
+    ],
+)
+def test_kinds_of_callers_are_one_a_list_or_anyone(kinds: object, standings: set[Standing]) -> None:
+    assert CallerSettings(kind=kinds).kind == frozenset(standings)
+
+
+@pytest.mark.parametrize("kinds", ["strangers", [], ["known", "x"], ["known", 5], ["anyone", "known"], 5, {}, [[]]])
+def test_what_is_no_kind_of_caller_is_refused(kinds: object) -> None:
+    assert complaints(CallerSettings, kind=kinds) == [
+        "is not a kind of caller - allowed: known, unknown, internal, withheld, unclear, a list of them, or anyone"
+    ]
+
+
+def test_one_text_stands_for_a_list_of_one() -> None:
+    assert CallerSettings(type="mobile", country="TR").type == ["mobile"]
+    rule = RuleSettings(name="x", called="1003", during="office", outside="lunch", target="queue/1")
+    assert (rule.called, rule.during, rule.outside) == (["1003"], ["office"], ["lunch"])
+
+
+@pytest.mark.parametrize("key", ["called", "during", "outside"])
+def test_an_empty_list_is_refused_where_it_could_mean_nothing_or_anything(key: str) -> None:
+    assert len(complaints(RuleSettings, name="x", target="queue/1", **{key: []})) == 1
+
+
+def test_types_of_numbers_are_those_that_rules_know() -> None:
+    (message,) = complaints(CallerSettings, type="cell")
+    assert message.startswith("is not a type of number - allowed: company, landline, ")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"when": {"tier": "gold"}, "target": "queue/1"},
+        {"target": "user/{extension}"},
+    ],
+)
+@pytest.mark.parametrize("kind", ["anyone", ["known", "unknown"], "unknown"])
+def test_only_a_rule_for_known_callers_may_look_at_fields(rule: dict[str, Any], kind: object) -> None:
+    assert complaints(RuleSettings, name="x", caller={"kind": kind}, **rule) == [
+        "looks at the contact's fields, but is not for known callers alone - allowed: either"
+    ]
+    assert RuleSettings(name="x", **rule).caller.kind == {Standing.KNOWN}
+
+
+def test_a_rule_without_fields_may_be_for_anyone() -> None:
+    rule = RuleSettings(name="x", caller={"kind": "anyone"}, target="queue/1")
+    assert rule.caller.kind == EVERYBODY
+
+
+def hours(**values: Any) -> HoursSettings:
+    return HoursSettings(**{"from": "09:00", "to": "18:00", **values})
+
+
+def test_hours_are_every_day_in_istanbul_when_the_toml_does_not_say() -> None:
+    assert (hours().days, hours().zone) == (frozenset(range(7)), ZoneInfo("Europe/Istanbul"))
+    assert (hours().start, hours().end) == (time(9), time(18))
+    assert hours().holidays is None
+
+
+def test_holidays_are_those_of_a_country_or_a_part_of_one() -> None:
+    turkish, bavarian = hours(holidays="TR").holidays, hours(holidays="DE-BY").holidays
+    assert turkish is not None
+    assert bavarian is not None
+    assert date(2026, 10, 29) in turkish
+    assert date(2026, 1, 6) in bavarian
+    assert date(2026, 10, 29) not in bavarian
+
+
+@pytest.mark.parametrize("name", ["XX", "", "TR-XX", "DE-", "tr"])
+def test_holidays_of_nowhere_are_refused(name: str) -> None:
+    if name == "DE-":
+        assert hours(holidays=name).holidays is not None
+        return
+    assert complaints(HoursSettings, **{"from": "09:00", "to": "18:00", "holidays": name}) == [
+        "has no known holidays - allowed: an ISO 3166 code such as TR, or DE-BY for a part"
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Ankara", "", "../etc/passwd", "/etc/passwd", "Europe", "a\x00b", "Europe/İstanbul"])
+def test_what_is_no_zone_is_refused(zone: str) -> None:
+    assert complaints(HoursSettings, **{"from": "09:00", "to": "18:00", "zone": zone}) == [
+        "is not a time zone - allowed: an IANA name, such as Europe/Istanbul"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("several", "newest_by", "is_good"),
+    [
+        ("first", "", True),
+        ("unknown", "", True),
+        ("newest", "updated", True),
+        ("newest", "", False),
+        ("first", "x", False),
+    ],
+)
+def test_newest_goes_with_the_field_that_tells(several: str, newest_by: str, *, is_good: bool) -> None:
+    values: dict[str, Any] = {"name": "crm", "adapter": "static", "several": several, "newest_by": newest_by}
+    if is_good:
+        assert SourceSettings(**values).several is Several(several)
+    else:
+        assert complaints(SourceSettings, **values) == [
+            'has one of several = "newest" and newest_by without the other - allowed: both or neither'
+        ]
+
+
+def settings(**sections: Any) -> Settings:
+    return Settings(
+        **{"switch": {"default": "queue/200"}, "sources": [{"name": "crm", "adapter": "static"}], **sections}
+    )
+
+
+def test_a_tables_numbers_may_be_texts_or_whole_numbers() -> None:
+    assert settings(tables={"x": {"a": "0012", "b": 12}}).tables == {"x": {"a": "0012", "b": "12"}}
+
+
+@pytest.mark.parametrize("number", ["", "1234567", 1234567, -1, "12a", "١٢", "12\n", True, 1.5])
+def test_another_value_in_a_table_is_refused(number: object) -> None:
+    with pytest.raises(ValidationError, match=r"is not a number inside the switch|is no text"):
+        settings(tables={"x": {"a": number}})
+
+
+def test_settings_come_from_nowhere_but_their_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANIMA_SWITCH__DEADLINE", "9")
+    assert settings().switch.deadline == 1.5
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        settings().switch.deadline = 3  # type: ignore[misc] # that is the point
+
+
+def test_the_greeting_is_the_name_when_the_toml_does_not_say() -> None:
+    assert RoutingSettings().greeting.template == "{name}"
