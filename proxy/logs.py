@@ -1,0 +1,107 @@
+"""Log lines for the operator: JSON, or readable at a terminal. None holds a number, a name or a secret."""
+
+import asyncio
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from proxy.errors import ProxyError
+from proxy.sources import Asked
+from proxy.web.switch import Answered
+
+Event = MutableMapping[str, Any]
+
+_MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
+_IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+
+log = structlog.stdlib.get_logger("tanima")
+
+
+def set_up(stream: TextIO | None = None) -> None:
+    """Send everything that is logged in this process, also by libraries, to `stream`, or else to stderr."""
+    stream = stream or sys.stderr
+    shared: list[Callable[[Any, str, Event], Event]] = [
+        structlog.stdlib.add_log_level,
+        _without_values,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    at_terminal = stream.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if at_terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _headed, renderer],
+            use_get_message=False,  # a library's template without its values
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def listening(host: str, port: int) -> None:
+    """Write where the switch finds us."""
+    log.info("listening", host=host, port=port)
+
+
+def call_answered(answered: Answered) -> None:
+    """Write the line of one call."""
+    decision = answered.decision
+    log.info(
+        "call",
+        caller=str(answered.call.caller) if answered.call else "none",
+        target=str(decision.target),
+        reason=decision.reason.value,
+        via=decision.via.value,
+        rule=decision.rule or None,
+        ms=round(answered.seconds * 1000, 1),
+    )
+
+
+def source_asked(asked: Asked) -> None:
+    """Write a line when a source failed."""
+    if asked.outcome == "failed":
+        log.warning("source_failed", source=asked.source, error=asked.note, ms=round(asked.seconds * 1000, 1))
+
+
+def bug(where: str, exc: BaseException) -> None:
+    """Write the traceback of an error that nobody raised on purpose."""
+    log.error("bug", where=where, exc_info=exc)
+
+
+def loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Write what asyncio's event loop complains about."""
+    log.error("event_loop", complaint=context["message"], exc_info=context.get("exception"))
+
+
+def _without_values(_logger: object, _method: str, event: Event) -> Event:
+    """Take out what may be a phone number, and of an error all but its type and the places it came through.
+
+    The text of an error that nobody raised on purpose may hold anything: a URL, a row, a number.
+    """
+    exc_info = event.pop("exc_info", None)
+    exc = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if isinstance(exc, BaseException):
+        event["exception"] = f"{type(exc).__name__}: {exc}" if isinstance(exc, ProxyError) else type(exc).__name__
+        frames = traceback.extract_tb(exc.__traceback__)
+        event["traceback"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _MANY_DIGITS.sub(lambda found: found[0] if _IP_ADDRESS.fullmatch(found[0]) else "***", value)
+    return event
+
+
+def _headed(_logger: object, _method: str, event: Event) -> Event:
+    """Put what every line has in front."""
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event")}
+    return {**head, **event}

@@ -1,0 +1,1 @@
+"""The HTTP side: the switch's listener."""

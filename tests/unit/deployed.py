@@ -1,0 +1,20 @@
+"""Deployments for tests, made of adapters instead of a TOML."""
+
+from typing import Any
+
+from proxy.adapter import Adapter
+from proxy.config import Configuration, Settings
+from proxy.config.load import ConfiguredSource
+
+
+def configured(*adapters: Adapter, roles: tuple[str, ...] = (), **sections: Any) -> Configuration:
+    """Return a configuration whose sources `crm`, `crm2`, ... are `adapters`, with further `sections` of the TOML."""
+    names = [f"crm{place or ''}" for place in range(1, len(adapters) + 1)]
+    names[:1] = ["crm"]
+    sources = [
+        {"name": name, "adapter": "fake", "role": role, "timeout": 1, "attempts": 1}
+        for name, role in zip(names, roles or ["find"] * len(adapters), strict=True)
+    ]
+    tree = {"switch": {"default": "queue/200"}, "sources": sources, **sections}
+    settings = Settings(**tree)
+    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, adapters)))

@@ -1,0 +1,213 @@
+"""Log lines: one JSON object each, without numbers, names or secrets."""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import structlog
+
+from proxy import logs
+from proxy.errors import AdapterError, InvalidNumber
+from proxy.model import Call, Decision, Reason, Via
+from proxy.phone import parse_caller
+from proxy.sources import Asked
+from proxy.target import Target
+from proxy.web.switch import Answered
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the root logger back to pytest, and have structlog forget what it has set up."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    monkeypatch.setattr(logs, "log", structlog.stdlib.get_logger("tanima"))
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    stream = io.StringIO()
+    logs.set_up(stream)
+    return stream
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def answered(text: str | None) -> Answered:
+    call = Call(parse_caller(text, "TR"), datetime(2026, 11, 23, tzinfo=UTC)) if text is not None else None
+    return Answered(call, Decision(Target("queue", "201"), Reason.RULE, Via.CRM, "Ahmet Yılmaz", "gold"), 0.0123456)
+
+
+def test_a_call_is_one_line_with_the_number_masked_and_without_the_name(stream: io.StringIO) -> None:
+    logs.call_answered(answered("05301234567"))
+    (line,) = lines(stream)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {
+        "level": "info",
+        "event": "call",
+        "caller": "+90********67",
+        "target": "queue/201",
+        "reason": "rule",
+        "via": "crm",
+        "rule": "gold",
+        "ms": 12.3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "caller"), [("1003", "1003"), ("", "withheld"), ("what", "unreadable"), (None, "none")]
+)
+def test_other_callers_are_named_by_their_kind(stream: io.StringIO, text: str | None, caller: str) -> None:
+    logs.call_answered(answered(text))
+    assert lines(stream)[0]["caller"] == caller
+
+
+def test_listening_tells_host_and_port(stream: io.StringIO) -> None:
+    logs.listening("127.0.0.1", 8080)
+    (line,) = lines(stream)
+    assert (line["event"], line["host"], line["port"]) == ("listening", "127.0.0.1", 8080)
+
+
+def test_only_a_source_that_failed_is_worth_a_line(stream: io.StringIO) -> None:
+    logs.source_asked(Asked("crm", "found", 0.1))
+    logs.source_asked(Asked("crm", "unknown", 0.1))
+    logs.source_asked(Asked("crm", "failed", 0.1, "the database is locked"))
+    (line,) = lines(stream)
+    assert (line["level"], line["event"], line["source"]) == ("warning", "source_failed", "crm")
+    assert (line["error"], line["ms"]) == ("the database is locked", 100.0)
+
+
+def throw(exc: Exception) -> None:
+    raise exc
+
+
+def raised(exc: Exception) -> Exception:
+    """Return an error that comes from somewhere."""
+    try:
+        throw(exc)
+    except Exception as caught:  # noqa: BLE001 - whichever it is
+        return caught
+    raise AssertionError("unreachable")
+
+
+def test_a_bug_is_told_by_its_type_and_place_and_not_by_its_text(stream: io.StringIO) -> None:
+    logs.bug("router", raised(KeyError("Ahmet Yılmaz 05301234567")))
+    (line,) = lines(stream)
+    assert (line["level"], line["event"], line["where"]) == ("error", "bug", "router")
+    assert line["exception"] == "KeyError"
+    assert line["traceback"][-1].startswith(f"{__file__}:")
+    assert line["traceback"][-1].endswith(" throw")
+    assert "Ahmet" not in stream.getvalue()
+
+
+def test_the_text_of_an_error_that_is_raised_on_purpose_is_told(stream: io.StringIO) -> None:
+    logs.bug("crm", raised(AdapterError("the CRM refuses our credentials")))
+    logs.bug("crm", raised(InvalidNumber("05301234567 is no number")))
+    assert [line["exception"] for line in lines(stream)] == [
+        "AdapterError: the CRM refuses our credentials",
+        "InvalidNumber: *** is no number",
+    ]
+
+
+def test_what_asyncio_complains_of_is_told(stream: io.StringIO) -> None:
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        logs.loop_error(loop, {"message": "Task exception was never retrieved", "exception": raised(ValueError("x"))})
+        logs.loop_error(loop, {"message": "Unclosed connection"})
+    first, second = lines(stream)
+    assert (first["event"], first["complaint"]) == ("event_loop", "Task exception was never retrieved")
+    assert first["exception"] == "ValueError"
+    assert "exception" not in second
+
+
+def test_what_a_library_logs_comes_without_its_values(stream: io.StringIO) -> None:
+    logging.getLogger("aiohttp.server").warning("refused %s from %s", "GET /?telefon=05301234567", "Ahmet Yılmaz")
+    (line,) = lines(stream)
+    assert (line["level"], line["event"]) == ("warning", "refused %s from %s")
+
+
+def test_what_a_library_logs_of_an_error_comes_without_its_text(stream: io.StringIO) -> None:
+    try:
+        throw(RuntimeError("05301234567"))
+    except RuntimeError:
+        logging.getLogger("aiohttp.server").exception("Error handling request")
+    (line,) = lines(stream)
+    assert (line["level"], line["exception"]) == ("error", "RuntimeError")
+    assert line["traceback"]
+    assert "0530" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "05301234567",
+        "+905301234567",
+        "00905301234567",
+        "5301234567",
+        "+90 (530) 123-45-67",
+        "0530 123 45 67",
+        "00 90 530 123 45 67",
+        "905301234567",
+        "0 530 123 4567",
+        "+493089680211",
+        "0212 555 10 10",
+        "4440123",
+        "444 0 123",
+    ],
+)
+def test_what_may_be_a_number_is_taken_out_of_any_line(stream: io.StringIO, spelling: str) -> None:
+    logging.getLogger("somebody").warning(f"asked for {spelling} and more")  # noqa: G004 - such there are
+    (line,) = lines(stream)
+    assert line["event"] == "asked for *** and more"
+
+
+def test_short_numbers_times_and_versions_stay(stream: io.StringIO) -> None:
+    logging.getLogger("somebody").warning("port 65535, user 1003, 404 at 127.0.0.1, 12.5 ms, 3.14.5")
+    assert lines(stream)[0]["event"] == "port 65535, user 1003, 404 at 127.0.0.1, 12.5 ms, 3.14.5"
+
+
+def test_a_line_break_in_a_value_does_not_forge_a_line(stream: io.StringIO) -> None:
+    logs.source_asked(Asked("crm\n{}", "failed", 0.1, 'no\r\n{"event": "call"}'))
+    assert len(stream.getvalue().splitlines()) == 1
+    assert lines(stream)[0]["event"] == "source_failed"
+
+
+def test_debug_lines_of_libraries_are_not_written(stream: io.StringIO) -> None:
+    logging.getLogger("asyncio").debug("Using selector: EpollSelector")
+    logging.getLogger("aiohttp.access").debug("GET /")
+    assert stream.getvalue() == ""
+
+
+def test_a_person_at_a_terminal_reads_text() -> None:
+    stream = Terminal()
+    logs.set_up(stream)
+    logs.listening("127.0.0.1", 8080)
+    logs.bug("router", raised(KeyError("Ahmet Yılmaz")))
+    assert not stream.getvalue().startswith("{")
+    assert "listening" in stream.getvalue()
+    assert "8080" in stream.getvalue()
+    assert "KeyError" in stream.getvalue()
+    assert "Ahmet" not in stream.getvalue()
+
+
+def test_turkish_letters_stay_letters(stream: io.StringIO) -> None:
+    logs.source_asked(Asked("müşteri", "failed", 0.1))
+    assert "müşteri" in stream.getvalue()

@@ -1,0 +1,226 @@
+"""The listener in this process, asked over a real socket."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestClient
+
+from proxy.app import Deployment
+from proxy.dialects.musteri_tanima import MusteriTanima
+from proxy.model import Call, Decision, Reason
+from proxy.phone import PhoneNumber
+from proxy.web.switch import Answered, SwitchListener
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, Bugs, FakeAdapter
+
+DEFAULT = {"target": "queue/200"}
+GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
+RULES = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
+
+Client = TestClient[web.BaseRequest, None]
+Connect = Callable[["ListenerServer"], Awaitable[Client]]
+
+
+class ListenerServer(BaseTestServer):
+    """aiohttp's test server around a SwitchListener."""
+
+    def __init__(self, listener: SwitchListener) -> None:
+        super().__init__()
+        self.listener = listener
+
+    async def _make_runner(self, **_: Any) -> web.ServerRunner:
+        return web.ServerRunner(self.listener.server())
+
+
+class Observed(list[Answered]):
+    """What the listener told of its answers."""
+
+    async def first(self) -> Answered:
+        for _ in range(200):
+            if self:
+                return self[0]
+            await asyncio.sleep(0.005)
+        raise AssertionError("nothing was told within a second")
+
+
+def listener_for(observed: Observed, bugs: Bugs, dialect: MusteriTanima | None = None) -> SwitchListener:
+    deployment = Deployment(configured(FakeAdapter(AHMET), rules=RULES), on_bug=bugs)
+    return SwitchListener("/musteri.json", dialect or MusteriTanima(), deployment.router, observed.append, bugs)
+
+
+@pytest.fixture
+def observed() -> Observed:
+    return Observed()
+
+
+@pytest.fixture
+def bugs() -> Bugs:
+    return Bugs()
+
+
+@pytest.fixture
+async def client(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> Client:
+    return await aiohttp_client(ListenerServer(listener_for(observed, bugs)))
+
+
+async def say(client: Client, request: bytes) -> bytes:
+    """Send bytes, and return all that comes back until the server closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    try:
+        writer.write(request)
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_known_caller_is_named_and_sent_on_in_utf_8(client: Client) -> None:
+    response = await client.get("/musteri.json?telefon=05301234567")
+    body = await response.read()
+    assert response.status == 200
+    assert json.loads(body) == GREETED
+    assert "Yılmaz".encode() in body
+    assert (response.content_type, response.charset) == ("application/json", "utf-8")
+
+
+async def test_the_answer_is_stored_nowhere_and_tells_no_version(client: Client) -> None:
+    response = await client.get("/musteri.json?telefon=05301234567")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Server"] == "tanima"
+
+
+async def test_an_answered_call_is_told_of(client: Client, observed: Observed) -> None:
+    await client.get("/musteri.json?telefon=05301234567")
+    answered = await observed.first()
+    assert answered.call is not None
+    assert isinstance(answered.call.caller, PhoneNumber)
+    assert answered.call.caller.e164 == "+905301234567"
+    assert answered.call.at.tzinfo is not None
+    assert (answered.decision.reason, answered.decision.rule) == (Reason.RULE, "gold")
+    assert 0 < answered.seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "/"),
+        ("GET", "/musteri.json/"),
+        ("GET", "/MUSTERI.JSON?telefon=05301234567"),
+        ("GET", "/metrics"),
+        ("POST", "/musteri.json?telefon=05301234567"),
+        ("PUT", "/musteri.json?telefon=05301234567"),
+        ("DELETE", "/"),
+        ("OPTIONS", "/musteri.json"),
+    ],
+)
+async def test_another_path_or_method_gets_the_default(
+    client: Client, observed: Observed, method: str, url: str
+) -> None:
+    response = await client.request(method, url)
+    assert (response.status, await response.json()) == (200, DEFAULT)
+    answered = await observed.first()
+    assert (answered.call, answered.decision.reason) == (None, Reason.REFUSED)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /musteri.json?telefon=0530 123 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /musteri.json?telefon=" + b"9" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /musteri.json HTTP/1.1\r\nHost: x\r\nX-Long: " + b"9" * 9000 + b"\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ],
+    ids=["raw blank", "over-long line", "over-long header", "no HTTP", "TLS"],
+)
+async def test_a_request_that_cannot_be_read_gets_the_default_and_is_hung_up(
+    client: Client, observed: Observed, bugs: Bugs, request_line: bytes
+) -> None:
+    answer = await say(client, request_line)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"200"
+    assert json.loads(body) == DEFAULT
+    answered = await observed.first()
+    assert (answered.call, answered.decision.reason) == (None, Reason.REFUSED)
+    assert bugs.reported == []
+
+
+class Broken(MusteriTanima):
+    """A dialect that fails while a call is going on."""
+
+    def render(self, decision: Decision) -> bytes:
+        if decision.reason is not Reason.REFUSED:
+            raise RuntimeError("a bug")
+        return super().render(decision)
+
+
+class Deaf(MusteriTanima):
+    """A dialect that cannot even be asked."""
+
+    def parse(self, query: Mapping[str, str], at: datetime) -> Call:
+        raise LookupError("a bug")
+
+
+@pytest.mark.parametrize(("dialect", "expected"), [(Broken(), RuntimeError), (Deaf(), LookupError)])
+async def test_a_bug_below_the_listener_costs_nobody_a_call(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs, dialect: MusteriTanima, expected: type[Exception]
+) -> None:
+    client = await aiohttp_client(ListenerServer(listener_for(observed, bugs, dialect)))
+    response = await client.get("/musteri.json?telefon=05301234567")
+    assert (response.status, await response.json()) == (200, DEFAULT)
+    assert [(where, type(exc)) for where, exc in bugs.reported] == [("listener", expected)]
+    assert (await observed.first()).decision.reason is Reason.BUG
+
+
+class Raising(SwitchListener):
+    """A listener with a bug of its own."""
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        raise RuntimeError("a bug")
+
+
+class Interrupted(SwitchListener):
+    """A listener whose answer breaks when its beginning is out already."""
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        started = web.StreamResponse()
+        started.content_length = 100
+        await started.prepare(request)
+        await started.write(b"{")
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_of_the_listener_itself_gets_the_default_from_the_lowest_net(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    router = Deployment(configured(FakeAdapter(AHMET))).router
+    client = await aiohttp_client(ListenerServer(Raising("/", MusteriTanima(), router, observed.append, bugs)))
+    response = await client.get("/")
+    assert (response.status, await response.json()) == (200, DEFAULT)
+    assert [(where, type(exc)) for where, exc in bugs.reported] == [("listener", RuntimeError)]
+    assert (await observed.first()).decision.reason is Reason.BUG
+
+
+async def test_no_second_answer_is_begun_in_the_midst_of_one(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    router = Deployment(configured(FakeAdapter(AHMET))).router
+    client = await aiohttp_client(ListenerServer(Interrupted("/", MusteriTanima(), router, observed.append, bugs)))
+    answer = await say(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.endswith(b"\r\n\r\n{")
+
+
+async def test_a_kept_connection_answers_one_call_after_another(client: Client) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    for number, expected in (("05301234567", GREETED), ("1003", DEFAULT), ("05301234567", GREETED)):
+        writer.write(f"GET /musteri.json?telefon={number} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert json.loads(await asyncio.wait_for(reader.readuntil(b"}"), 5)) == expected
+    writer.close()
+    await writer.wait_closed()
