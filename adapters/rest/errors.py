@@ -1,0 +1,86 @@
+"""What the statuses and the errors of HTTP mean: trouble that may pass, or something that the operator must mend."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from proxy.adapter import AdapterError, Unavailable
+
+LONGEST_REST = 3600.0
+"""Seconds; a CRM that asks for a longer rest is asked again after this."""
+
+Meaning = tuple[type[AdapterError], str]
+
+BY_STATUS: Mapping[int, Meaning] = {
+    401: (AdapterError, "the CRM refuses our credentials"),
+    403: (AdapterError, "the CRM refuses our credentials"),
+    408: (Unavailable, "the CRM waited too long for the request"),
+    429: (Unavailable, "the CRM asks for fewer requests"),
+    503: (Unavailable, "the CRM is out of service"),
+}
+
+BY_HUNDRED: Mapping[int, Meaning] = {
+    2: (AdapterError, ""),
+    3: (AdapterError, "the CRM redirects, which is not followed"),
+    4: (AdapterError, "the CRM does not accept the request"),
+    5: (Unavailable, "the CRM has trouble of its own"),
+}
+"""For the statuses that are not in BY_STATUS. Success has no message."""
+
+ASKS_FOR_REST = frozenset({429, 503})
+"""Statuses whose Retry-After counts."""
+
+BY_TYPE: tuple[tuple[type[Exception], type[AdapterError], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, AdapterError, "the CRM's certificate is not valid for its name"),
+    (aiohttp.ClientConnectorDNSError, Unavailable, "the name of the CRM's host cannot be resolved"),
+    (aiohttp.ClientConnectorError, Unavailable, "the CRM cannot be reached"),
+    (TimeoutError, Unavailable, "the CRM took too long"),
+    (aiohttp.ServerDisconnectedError, Unavailable, "the CRM hung up without an answer"),
+    (aiohttp.ClientPayloadError, Unavailable, "the CRM's answer breaks off"),
+    (aiohttp.ClientResponseError, AdapterError, "what the CRM answers is not HTTP"),
+    (OSError, Unavailable, "the connection to the CRM was lost"),
+    (aiohttp.ClientError, AdapterError, "the CRM cannot be asked"),
+)
+"""The first that fits. Their own texts are left out: they have the URL in them, and so the number."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what aiohttp raises as an AdapterError."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as exc:
+        error, message = next((error, message) for kind, error, message in BY_TYPE if isinstance(exc, kind))
+        raise error(message) from exc
+
+
+def check_status(status: int, retry_after: str | None) -> None:
+    """Raise AdapterError for any status but success. `retry_after` is the header of that name."""
+    if status in BY_STATUS:
+        error, message = BY_STATUS[status]
+    else:
+        error, message = BY_HUNDRED.get(status // 100, (AdapterError, "what the CRM answers is not HTTP"))
+    if not message:
+        return
+    if status in ASKS_FOR_REST:
+        raise Unavailable(f"{message} ({status})", seconds_of_rest(retry_after))
+    raise error(f"{message} ({status})")
+
+
+def seconds_of_rest(header: str | None) -> float | None:
+    """Return for how long the CRM wants to be left alone, at most LONGEST_REST; None when it does not say.
+
+    `header` is a number of seconds, or a date as in HTTP.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(seconds, LONGEST_REST) if seconds > 0 else None

@@ -1,0 +1,102 @@
+"""What an integrator tells about a CRM, so that the contract's tests can be run against it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from proxy.adapter import Adapter, PhoneNumber
+from proxy.phone import parse_number
+from proxy.testing import behaviours
+from proxy.testing.http_crm import HttpCrm, Request
+
+
+class CrmUnderTest(ABC):
+    """A CRM with known content, real or as near as can be, and the adapter that asks it.
+
+    The faults below the line are optional: the contract tests those that are overridden. Whoever overrides
+    one of them overrides `come_back` too.
+    """
+
+    known: Mapping[str, str]
+    """Numbers in any spelling of the home region, and the names that the CRM has for them; two at least"""
+    unknown: Sequence[str]
+    """Valid numbers that the CRM does not have; one at least"""
+    region: str = "TR"
+
+    @abstractmethod
+    def adapter(self) -> Adapter:
+        """Return a new adapter for this CRM, not yet opened. Called when the CRM runs and when it does not."""
+
+    async def start(self) -> None:  # noqa: B027 - not every CRM has to be started
+        """Start the CRM. Called before each test."""
+
+    async def stop(self) -> None:  # noqa: B027 - likewise
+        """Stop the CRM. Called after each test, in whatever state that has left it."""
+
+    # ------------------------------------------------------------------------------------------------
+
+    async def go_down(self) -> None:
+        """Stop answering: lookups fail at once, as with a server that is not running."""
+        raise NotImplementedError
+
+    async def hang(self) -> None:
+        """Take requests, and answer none."""
+        raise NotImplementedError
+
+    async def answer_garbage(self) -> None:
+        """Answer something that no CRM should."""
+        raise NotImplementedError
+
+    async def refuse(self) -> None:
+        """Refuse the adapter's credentials."""
+        raise NotImplementedError
+
+    async def come_back(self) -> None:
+        """Answer again as before any of these."""
+        raise NotImplementedError
+
+    @classmethod
+    def offers(cls, fault: str) -> bool:
+        """Tell whether a fault, such as `hang`, is overridden."""
+        return getattr(cls, fault) is not getattr(CrmUnderTest, fault)
+
+    def number(self, text: str) -> PhoneNumber:
+        """Return one of the numbers as adapters get it."""
+        return phone(text, self.region)
+
+
+class HttpCrmUnderTest(CrmUnderTest):
+    """A CRM that speaks HTTP, played by an HttpCrm: all faults are there, only its answers are left to say."""
+
+    def __init__(self) -> None:
+        self.crm = HttpCrm(self.answer)
+
+    @abstractmethod
+    def answer(self, request: Request) -> object:
+        """Return what the CRM answers, as `HttpCrm` takes it: a value for JSON, or None for a 404."""
+
+    async def start(self) -> None:
+        await self.crm.start()
+
+    async def stop(self) -> None:
+        await self.crm.stop()
+
+    async def go_down(self) -> None:
+        await self.crm.stop()
+
+    async def hang(self) -> None:
+        self.crm.behaviour = behaviours.hangs
+
+    async def answer_garbage(self) -> None:
+        self.crm.behaviour = behaviours.answers(body=b"<html>")
+
+    async def refuse(self) -> None:
+        self.crm.behaviour = behaviours.answers(401)
+
+    async def come_back(self) -> None:
+        self.crm.behaviour = None
+        await self.crm.start()
+
+
+def phone(text: str, region: str = "TR") -> PhoneNumber:
+    """Return a phone number, for tests: `phone("0530 123 45 67")`. Raises InvalidNumber."""
+    return parse_number(text, region)

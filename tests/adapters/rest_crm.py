@@ -1,0 +1,76 @@
+"""A CRM that speaks HTTP, with a few customers."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from adapters.rest import RestAdapter, RestConfig
+from proxy.testing import CrmUnderTest, HttpCrm, Request, phone
+from proxy.testing.behaviours import answers, hangs
+
+KNOWN = {f"0530 123 45 {n:02}": f"Müşteri {n}" for n in range(30)}
+PEOPLE = {phone(number).e164: name for number, name in KNOWN.items()}
+AYSE = phone("0530 123 45 67")
+
+OPTIONS: Mapping[str, Any] = {
+    "query": {"phone": "{e164}"},
+    "record": "items",
+    "name": "name",
+    "id": "id",
+    "numbers": "phones[].number",
+    "fields": {"tier": "account.tier"},
+}
+
+
+def answer(request: Request) -> object:
+    """Answer as such CRMs do: a list of records, empty when there is none."""
+    number = request.query["phone"]
+    if number not in PEOPLE:
+        return {"items": []}
+    record = {"id": 7, "name": PEOPLE[number], "phones": [{"number": number}], "account": {"tier": "gold"}}
+    return {"items": [record]}
+
+
+@asynccontextmanager
+async def opened(url: str, role: str | None = None, **options: Any) -> AsyncIterator[RestAdapter]:
+    """Give an open adapter."""
+    adapter = RestAdapter(RestConfig.model_validate({"url": url, **options}, context={"role": role} if role else None))
+    await adapter.open()
+    try:
+        yield adapter
+    finally:
+        await adapter.close()
+
+
+class RestCrm(CrmUnderTest):
+    known = KNOWN
+    unknown = ("0531 123 45 67", "+49 30 89680211")
+
+    def __init__(self) -> None:
+        self.http = HttpCrm(answer)
+
+    def adapter(self) -> RestAdapter:
+        return RestAdapter(RestConfig.model_validate({"url": f"{self.http.url}/contacts", **OPTIONS}))
+
+    async def start(self) -> None:
+        await self.http.start()
+
+    async def stop(self) -> None:
+        await self.http.stop()
+
+    async def go_down(self) -> None:
+        await self.http.stop()
+
+    async def hang(self) -> None:
+        self.http.behaviour = hangs
+
+    async def answer_garbage(self) -> None:
+        self.http.behaviour = answers(200, b"<html>Hello</html>")
+
+    async def refuse(self) -> None:
+        self.http.behaviour = answers(401)
+
+    async def come_back(self) -> None:
+        self.http.behaviour = None
+        if not self.http.is_running:
+            await self.http.start()

@@ -1,0 +1,65 @@
+from datetime import date, datetime, time
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.sql.rows import contact_of, contacts_of, plain
+from proxy.adapter import Contact
+
+
+class TestRows:
+    def test_columns_are_fields_but_for_the_name_the_id_and_the_numbers(self) -> None:
+        row = {"NAME": "Ayşe", "id": 7, "Tier": "gold", "number": "0530", "number2": None, "number_3": 5321112233}
+        assert contact_of(row) == Contact("Ayşe", {"Tier": "gold"}, ("0530", "5321112233"), "7")
+
+    def test_columns_that_only_begin_like_a_number_are_fields(self) -> None:
+        assert dict(contact_of({"numbers": "1", "number_of_calls": 2}).fields) == {"numbers": "1", "number_of_calls": 2}
+
+    def test_a_missing_name_is_empty(self) -> None:
+        assert contact_of({"name": None, "id": None}) == Contact()
+
+    def test_a_row_whose_number_columns_are_all_empty_is_nobody(self) -> None:
+        assert contacts_of([{"name": "a", "number": None}, {"name": "b", "number": "0530"}]) == [
+            Contact("b", numbers=("0530",))
+        ]
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (Decimal("12.00"), 12),
+            (Decimal("1E+2"), 100),
+            (Decimal("12.50"), 12.5),
+            (Decimal("NaN"), None),
+            (float("inf"), None),
+            (1.5, 1.5),
+            (True, True),
+            (date(2026, 12, 31), "2026-12-31"),
+            (datetime(2026, 12, 31, 9, 5), "2026-12-31T09:05:00"),  # noqa: DTZ001 - as databases give them
+            (time(9, 5), "09:05:00"),
+            ("gold   ", "gold"),
+            ("  gold", "  gold"),
+            ("Müşteri".encode(), "Müşteri"),
+            (b"\xff\xfe", None),
+            (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+            (None, None),
+        ],
+    )
+    def test_values_become_plain(self, value: object, expected: object) -> None:
+        assert plain(value) == expected
+        assert type(plain(value)) is type(expected)
+
+    @given(
+        st.one_of(
+            st.decimals(min_value=-(10**30), max_value=10**30),
+            st.floats(),
+            st.binary(),
+            st.text(),
+            st.dates(),
+            st.uuids(),
+        )
+    )
+    def test_any_value_can_be_a_field(self, value: object) -> None:
+        Contact(fields={"x": plain(value)})
