@@ -1,0 +1,156 @@
+"""The explanation of one decision, as text for a person and as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.model import Reason, as_text
+from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
+from proxy.router import Explanation
+from proxy.sources import Asked
+
+_REASONS = {
+    Reason.RULE: "the rule {rule} matched",
+    Reason.NO_RULE: "a known caller, but no rule matched",
+    Reason.UNKNOWN_CALLER: "the CRM does not know the caller",
+    Reason.INTERNAL_CALLER: "an extension calls",
+    Reason.WITHHELD: "the number is withheld",
+    Reason.BAD_NUMBER: "the number cannot be read",
+    Reason.CRM_FAILED: "the CRM could not be asked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """All that `tanima route` tells."""
+
+    number: str
+    """As it was typed"""
+    explanation: Explanation
+    sources: Sequence[str]
+    """All that are configured, in their order"""
+    asked: Sequence[Asked]
+    bugs: Sequence[str]
+    answer: str
+    """What the switch would be told"""
+    seconds: float
+    """From the number to the decision"""
+
+    def as_json(self) -> str:
+        """Return one JSON object; seconds are seconds, and what is not known is null."""
+        knowledge, decision = self.explanation.knowledge, self.explanation.decision
+        call, contact = knowledge.situation.call, knowledge.situation.contact
+        document = {
+            "number": self.number,
+            "caller": _caller_as_json(call.caller),
+            "called": _caller_as_json(call.called) if call.called else None,
+            "at": call.at.isoformat(timespec="seconds"),
+            "sources": [
+                {"source": a.source, "outcome": a.outcome, "seconds": round(a.seconds, 4), "note": a.note or None}
+                for a in self.asked
+            ],
+            "failure": knowledge.failure or None,
+            "bugs": list(self.bugs),
+            "contact": contact
+            and {
+                "id": contact.id or None,
+                "name": contact.name or None,
+                "numbers": list(contact.numbers),
+                "fields": dict(contact.fields),
+            },
+            "rules": [
+                {"rule": c.rule, "outcome": c.outcome, "why": c.why or None} for c in self.explanation.considered
+            ],
+            "decision": {
+                "target": str(decision.target),
+                "name": decision.name or None,
+                "reason": decision.reason.value,
+                "rule": decision.rule or None,
+                "via": decision.via.value,
+                "seconds": round(self.seconds, 4),
+            },
+            "answer": json.loads(self.answer),
+        }
+        return json.dumps(document, ensure_ascii=False, indent=2)
+
+    def as_text(self) -> str:
+        """Return paragraphs in the order of a call, each with a heading in the first column."""
+        paragraphs = [
+            ("Number", list(self._number())),
+            ("Sources", list(self._sources())),
+            ("Contact", list(self._contact())),
+            ("Rules", list(self._rules())),
+            ("Decision", list(self._decision())),
+            ("Answer", [self.answer]),
+        ]
+        return "\n".join(
+            f"{heading if first else '':<10}{line}"
+            for heading, lines in paragraphs
+            for first, line in zip([True] + [False] * len(lines), lines, strict=False)
+        )
+
+    def _number(self) -> Iterator[str]:
+        call = self.explanation.knowledge.situation.call
+        yield f"{self.number!r} is {_caller_in_words(call.caller)}"
+        if call.called:
+            yield f"dialled: {_caller_in_words(call.called)}"
+        yield f"rings at {call.at:%a %Y-%m-%d %H:%M %Z}"
+
+    def _sources(self) -> Iterator[str]:
+        width = max(map(len, self.sources), default=0)
+        for asked in self.asked:
+            note = f"  ({asked.note})" if asked.note else ""
+            yield f"{asked.source:<{width}}  {asked.outcome:<8} {asked.seconds * 1000:7.1f} ms{note}"
+        for name in self.sources:
+            if name not in {asked.source for asked in self.asked}:
+                yield f"{name:<{width}}  not asked"
+        yield from (f"bug in {bug}" for bug in self.bugs)
+
+    def _contact(self) -> Iterator[str]:
+        contact = self.explanation.knowledge.situation.contact
+        if contact is None:
+            yield "none"
+            return
+        shown = {"id": contact.id, "name": contact.name, "numbers": ", ".join(contact.numbers)}
+        shown |= {name: as_text(value) for name, value in contact.fields.items()}
+        width = max(map(len, shown))
+        yield from (f"{name:<{width}}  {value or '-'}" for name, value in shown.items())
+
+    def _rules(self) -> Iterator[str]:
+        considered = self.explanation.considered
+        width = max((len(c.rule) for c in considered), default=0)
+        for c in considered:
+            yield f"{c.rule:<{width}}  {c.outcome}{f': {c.why}' if c.why else ''}"
+        if not considered:
+            yield "none"
+
+    def _decision(self) -> Iterator[str]:
+        decision, failure = self.explanation.decision, self.explanation.knowledge.failure
+        reason = _REASONS[decision.reason].format(rule=repr(decision.rule))
+        yield f"{decision.target}, because {reason}{f' ({failure})' if failure else ''}"
+        yield f"greeting: {decision.name or 'none'}; via {decision.via}; {self.seconds * 1000:.1f} ms"
+
+
+def _caller_in_words(caller: Caller) -> str:
+    match caller:
+        case PhoneNumber():
+            return f"{caller.e164}, a {caller.type} number of {caller.country}"
+        case Extension(number):
+            return f"the extension {number}"
+        case Unreadable(why):
+            return f"no number: it {why}"
+        case _:
+            return "a withheld number"
+
+
+def _caller_as_json(caller: Caller) -> dict[str, Any]:
+    match caller:
+        case PhoneNumber():
+            return {"kind": "number", "e164": caller.e164, "type": caller.type, "country": caller.country}
+        case Extension(number):
+            return {"kind": "extension", "number": number}
+        case Unreadable(why):
+            return {"kind": "unreadable", "why": why}
+        case _:
+            return {"kind": "withheld"}

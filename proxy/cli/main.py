@@ -1,0 +1,194 @@
+"""Reads the command line and runs what it asks for."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from proxy import logs
+from proxy.app import Deployment, serve
+from proxy.cli.ask import ask_sources, explain_call
+from proxy.cli.waiting import run_to_the_end
+from proxy.config import Configuration, load
+from proxy.config.settings import parse_listen
+from proxy.demo import demo_files, what_to_try
+from proxy.errors import ConfigError
+
+FAILED, MISUSED = 1, 2
+"""Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except ConfigError as exc:
+        print(exc, file=sys.stdout if options.run is _check else sys.stderr)
+        return MISUSED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tanima",
+        description="Tells a telephone switch who is calling and where the call goes, out of the company's own CRM.",
+        epilog="New here? `tanima demo` answers calls from a sample CRM and shows what to try.",
+    )
+    parser.add_argument("--version", action="version", version=f"tanima {version('tanima')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = _command(commands, "serve", _serve, "answer the switch", "Answers the switch until it is told to stop.")
+    _add_config(command)
+    _add_listen(command, "where the switch finds us, in the place of switch.listen")
+
+    command = _command(
+        commands,
+        "check",
+        _check,
+        "check a configuration",
+        "Checks a configuration without using it. Prints one line for each problem, `key: what is wrong - what is "
+        "allowed`, and ends with exit code 2 when there is any.",
+    )
+    _add_config(command)
+
+    command = _command(
+        commands,
+        "route",
+        _route,
+        "explain where a call would go",
+        "Asks the sources about one number and explains the decision, without a server: how the number was read, what "
+        "each source said, the contact's fields, every rule and why it did or did not match, and the answer.",
+    )
+    command.add_argument("number", metavar="NUMBER", help="the caller, as the switch would send it; '' when withheld")
+    _add_config(command)
+    command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
+    command.add_argument(
+        "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+    command = _command(
+        commands,
+        "sources",
+        _sources,
+        "ask each source whether it is there",
+        "Asks each source of a configuration whether its CRM answers. Ends with exit code 1 when one does not.",
+    )
+    _add_config(command)
+
+    command = _command(
+        commands,
+        "demo",
+        _demo,
+        "answer calls from a sample CRM",
+        "Serves on a sample CRM of made-up customers, and prints what to try.",
+    )
+    _add_listen(command, "where to listen; 127.0.0.1:8080 when left out")
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=description)
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="the deployment's TOML (see config.example.toml)"
+    )
+
+
+def _add_listen(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--listen", type=_address, metavar="HOST:PORT", help=text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        return parse_listen(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError("is not a time - allowed: such as 2026-11-23T14:00") from exc
+
+
+def _serve(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
+    return _serve_until_stopped(configuration, options.listen, lambda _: None)
+
+
+def _serve_until_stopped(
+    configuration: Configuration, listen: tuple[str, int] | None, on_ready: Callable[[str], None]
+) -> int:
+    logs.set_up()
+    deployment = Deployment(configuration, observe_source=logs.source_asked, on_bug=logs.bug)
+    host, port = listen or configuration.settings.switch.listen
+
+    def ready(real_port: int) -> None:
+        logs.listening(host, real_port)
+        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{real_port}")
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(logs.loop_error)
+        await serve(deployment, (host, port), logs.call_answered, ready)
+
+    try:
+        run_to_the_end(run())
+    except OSError as exc:
+        _fail(f"cannot listen at {host}:{port} ({exc.strerror or exc}) - allowed: a free address of this machine")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
+    settings = configuration.settings
+    print(f"{options.config}: good. Sources: {len(settings.sources)}, rules: {len(settings.rules)}.")
+    return 0
+
+
+def _route(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
+    explained = run_to_the_end(explain_call(configuration, options.number, options.called, options.at))
+    print(explained.as_json() if options.json else explained.as_text())
+    return 0
+
+
+def _sources(options: argparse.Namespace) -> int:
+    lines, all_answer = run_to_the_end(ask_sources(load(options.config)))
+    print("\n".join(lines))
+    return 0 if all_answer else FAILED
+
+
+def _demo(options: argparse.Namespace) -> int:
+    with demo_files() as config:
+        return _serve_until_stopped(
+            load(config),
+            options.listen,
+            lambda url: print(what_to_try(url, config, sys.argv[0]), file=sys.stderr, flush=True),
+        )
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"tanima: {message}", file=sys.stderr)
+    raise SystemExit(FAILED)

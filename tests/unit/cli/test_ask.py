@@ -1,0 +1,115 @@
+"""Asking the sources for a person at a terminal."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from proxy.adapter import AdapterError, Contact, Unavailable
+from proxy.cli.ask import ask_sources, explain_call
+from proxy.model import Reason
+from proxy.phone import Extension, PhoneNumber
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, FakeAdapter, Stubborn
+
+NIGHT = {"night": {"from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}}
+
+
+class FakePingable(FakeAdapter):
+    """An adapter that can be asked whether it is there."""
+
+    def __init__(self, trouble: Exception | Stubborn | None = None) -> None:
+        super().__init__(AHMET)
+        self.trouble = trouble
+
+    async def ping(self) -> None:
+        if isinstance(self.trouble, Exception):
+            raise self.trouble
+        if self.trouble is not None:
+            await self.trouble.wait()
+
+
+async def test_a_call_is_decided_as_the_server_would() -> None:
+    rules = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
+    told = await explain_call(configured(FakeAdapter(AHMET), rules=rules), "0530 123 45 67", None, None)
+    assert told.answer == '{"name": "Ahmet Yılmaz", "target": "queue/201"}'
+    assert told.explanation.decision.rule == "gold"
+    assert [(asked.source, asked.outcome) for asked in told.asked] == [("crm", "found")]
+    assert (told.number, told.sources, told.bugs) == ("0530 123 45 67", ["crm"], [])
+    assert told.seconds > 0
+
+
+async def test_the_dialled_number_is_read_like_the_callers() -> None:
+    configuration = configured(FakeAdapter(None))
+    told = await explain_call(configuration, "05301234567", "0212 555 10 10", None)
+    called = told.explanation.knowledge.situation.call.called
+    assert isinstance(called, PhoneNumber)
+    assert called.e164 == "+902125551010"
+    told = await explain_call(configuration, "05301234567", "1003", None)
+    assert told.explanation.knowledge.situation.call.called == Extension("1003")
+
+
+async def test_a_time_without_zone_is_meant_in_that_of_the_named_hours() -> None:
+    told = await explain_call(
+        configured(FakeAdapter(None), hours=NIGHT),
+        "1003",
+        None,
+        datetime(2026, 11, 23, 14, 0),  # noqa: DTZ001
+    )
+    assert told.explanation.knowledge.situation.call.at == datetime(
+        2026, 11, 23, 14, 0, tzinfo=ZoneInfo("Europe/Berlin")
+    )
+
+
+async def test_a_time_without_zone_is_that_of_the_machine_when_there_are_no_hours() -> None:
+    told = await explain_call(configured(FakeAdapter(None)), "1003", None, datetime(2026, 11, 23, 14, 0))  # noqa: DTZ001
+    at = told.explanation.knowledge.situation.call.at
+    assert at.tzinfo is not None
+    assert at.replace(tzinfo=None) == datetime(2026, 11, 23, 14, 0)  # noqa: DTZ001
+
+
+async def test_a_time_with_a_zone_is_taken_as_it_is() -> None:
+    moment = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    told = await explain_call(configured(FakeAdapter(None), hours=NIGHT), "1003", None, moment)
+    assert told.explanation.knowledge.situation.call.at.tzinfo is UTC
+
+
+async def test_without_a_time_it_rings_now() -> None:
+    before = datetime.now(UTC)
+    told = await explain_call(configured(FakeAdapter(None)), "1003", None, None)
+    assert before <= told.explanation.knowledge.situation.call.at <= datetime.now(UTC)
+
+
+async def test_an_adapters_bug_is_shown_with_its_text() -> None:
+    told = await explain_call(configured(FakeAdapter(KeyError("tier"))), "05301234567", None, None)
+    assert told.bugs == ["crm: KeyError: 'tier'"]
+    assert told.explanation.decision.reason is Reason.CRM_FAILED
+
+
+async def test_each_source_has_a_line() -> None:
+    silent = FakePingable(Stubborn(0.3))
+    configuration = configured(
+        FakePingable(),
+        FakeAdapter(Contact("x")),
+        FakePingable(Unavailable("the CRM is out of service")),
+        FakePingable(AdapterError("the CRM refuses our credentials")),
+        FakePingable(ZeroDivisionError("division by zero")),
+    )
+    lines, all_answer = await ask_sources(configuration)
+    assert [line.rpartition(" (")[0] for line in lines if "ms)" in line] == [
+        "crm: answers",
+        "crm3: does not answer: the CRM is out of service",
+        "crm4: does not answer: the CRM refuses our credentials",
+        "crm5: a bug in the adapter: ZeroDivisionError: division by zero",
+    ]
+    assert lines[1] == "crm2: cannot be asked without a number"
+    assert not all_answer
+    assert silent.asked == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "all_answer"), [(None, True), (Unavailable("away"), False), (RuntimeError("bug"), False)]
+)
+async def test_all_answer_only_when_each_does(trouble: Exception | None, *, all_answer: bool) -> None:
+    configuration = configured(FakePingable(), FakeAdapter(None), FakePingable(trouble))
+    assert (await ask_sources(configuration))[1] is all_answer

@@ -1,0 +1,260 @@
+"""The command line, in this process."""
+
+import io
+import json
+import logging
+import socket
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import structlog
+
+from proxy.app import Deployment
+from proxy.cli import main
+from proxy.web.switch import Answered
+
+MODULE = sys.modules["proxy.cli.main"]
+"""`proxy.cli.main` is the function"""
+
+COMMANDS = {
+    "serve": ["--config", "--listen"],
+    "check": ["--config"],
+    "route": ["--config", "--called", "--at", "--json", "NUMBER"],
+    "sources": ["--config"],
+    "demo": ["--listen"],
+}
+
+TOML = """
+[switch]
+listen = "127.0.0.1:4711"
+default = "queue/200"
+
+[[rules]]
+name = "gold"
+when = { tier = "gold" }
+target = "queue/201"
+
+[[sources]]
+name = "crm"
+adapter = "static"
+[[sources.options.contacts]]
+numbers = ["0530 123 45 67"]
+name = "Ahmet Yılmaz"
+fields = { tier = "gold" }
+"""
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text(TOML, encoding="utf-8")
+    return file
+
+
+def misused(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+# ---------------------------------------------------------------------------------------- help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    printed = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert printed.startswith(f"usage: tanima {command}")
+    for option in COMMANDS[command]:
+        explained = [line for line in printed.splitlines() if line.lstrip().startswith(option)]
+        assert explained, option
+
+
+def test_help_names_every_command_and_where_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert all(f"\n    {command} " in printed for command in COMMANDS)
+    assert "tanima demo" in printed
+
+
+def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"tanima {version('tanima')}\n"
+    assert version("tanima") == project["project"]["version"]
+
+
+# ---------------------------------------------------------------------------------------- misuse
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "required: COMMAND"),
+        (("rotue", "1003"), "invalid choice: 'rotue'"),
+        (("route", "--config", "x"), "required: NUMBER"),
+        (("serve",), "required: --config"),
+        (
+            ("serve", "--config", "x", "--listen", "8080"),
+            "argument --listen: is not an address to listen at - allowed:",
+        ),
+        (("serve", "--config", "x", "--listen", "127.0.0.1:http"), "is not an address to listen at"),
+        (("demo", "--listen", ":8080"), "is not an address to listen at"),
+        (
+            ("route", "1003", "--config", "x", "--at", "tomorrow"),
+            "argument --at: is not a time - allowed: such as 2026-",
+        ),
+        (("route", "1003", "--config", "x", "--when", "now"), "unrecognized arguments: --when now"),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_answered_with_what_is_allowed(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    misused(*arguments)
+    printed = capsys.readouterr()
+    assert complaint in printed.err
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["serve", "--config"], ["route", "1003", "--config"], ["sources", "--config"], ["check", "--config"]]
+)
+def test_a_missing_config_is_one_line(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "missing.toml"
+    assert main([*arguments, str(missing)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out + printed.err == (
+        f"{missing}: cannot be read (No such file or directory) - allowed: a readable TOML file\n"
+    )
+    assert bool(printed.out) is (arguments[0] == "check"), "check's problems are what it is asked for"
+
+
+# ---------------------------------------------------------------------------------------- check, route, sources
+
+
+def test_check_says_that_it_is_good(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == f"{config}: good. Sources: 1, rules: 1.\n"
+
+
+def test_route_prints_text(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["route", "0530 123 45 67", "--config", str(config)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Number    '0530 123 45 67' is +905301234567")
+    assert printed.endswith('Answer    {"name": "Ahmet Yılmaz", "target": "queue/201"}\n')
+
+
+def test_route_prints_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["route", "05301234567", "--called", "1003", "--at", "2026-11-23T14:00+03:00", "--json"]
+    assert main([*arguments, "--config", str(config)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["answer"] == {"name": "Ahmet Yılmaz", "target": "queue/201"}
+    assert (document["called"]["number"], document["at"]) == ("1003", "2026-11-23T14:00:00+03:00")
+
+
+def test_sources_prints_a_line_for_each(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == "crm: cannot be asked without a number\n"
+
+
+def test_sources_fails_when_one_does_not_answer(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with config.open("a", encoding="utf-8") as file:
+        file.write(
+            '[[sources]]\nname = "gone"\nadapter = "sql"\n[sources.options]\nurl = "sqlite+aiosqlite:///gone.db"\n'
+            'statement = "SELECT name FROM people WHERE number = :e164"\n'
+        )
+    assert main(["sources", "--config", str(config)]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "crm: cannot be asked without a number"
+    assert second.startswith("gone: does not answer: the database file is missing or cannot be opened (")
+
+
+# ---------------------------------------------------------------------------------------- serve, demo
+
+
+Served = list[tuple[Deployment, tuple[str, int]]]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Have the server end as soon as it is ready, on port 4712 when it may choose."""
+    seen: Served = []
+
+    async def serve(
+        deployment: Deployment,
+        listen: tuple[str, int],
+        _observe: Callable[[Answered], None],
+        on_ready: Callable[[int], None],
+    ) -> None:
+        seen.append((deployment, listen))
+        on_ready(listen[1] or 4712)
+
+    monkeypatch.setattr(MODULE, "serve", serve)
+    return seen
+
+
+def test_serve_listens_where_the_toml_says(config: Path, served: Served) -> None:
+    assert main(["serve", "--config", str(config)]) == 0
+    ((deployment, listen),) = served
+    assert listen == ("127.0.0.1", 4711)
+    assert [*deployment.upstreams] == ["crm"]
+
+
+def test_listen_comes_before_the_toml(config: Path, served: Served) -> None:
+    assert main(["serve", "--config", str(config), "--listen", "[::1]:0"]) == 0
+    assert served[0][1] == ("::1", 0)
+
+
+def test_demo_serves_the_sample_and_says_what_to_try(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--listen", "127.0.0.1:0"]) == 0
+    printed = capsys.readouterr()
+    assert "curl 'http://127.0.0.1:4712/musteri.json?telefon=05301234567'" in printed.err
+    assert printed.out == ""
+    assert [*served[0][0].upstreams] == ["crm", "agents"]
+
+
+def test_an_address_that_is_taken_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as caught:
+            main(["serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"])
+    assert caught.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"tanima: cannot listen at 127.0.0.1:{port} (")
+    assert message.endswith(") - allowed: a free address of this machine\n")
+    assert message.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------------------- interrupted
+
+
+@pytest.mark.parametrize(("interruption", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 1)])
+def test_an_interrupted_command_ends_without_traceback(
+    config: Path, monkeypatch: pytest.MonkeyPatch, interruption: BaseException, code: int
+) -> None:
+    def interrupted(_: Path) -> None:
+        raise interruption
+
+    monkeypatch.setattr(MODULE, "load", interrupted)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert main(["check", "--config", str(config)]) == code
