@@ -1,0 +1,202 @@
+"""The real command in a process of its own, and how to talk to it."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+TANIMA = (str(Path(sys.executable).parent / "tanima"),)
+"""The command of the environment in which the tests run"""
+
+PATIENCE = 20.0
+"""Seconds until a test gives up on a process"""
+
+
+def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment without settings of ours, and with warnings as errors."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("TANIMA_")}
+    return {**kept, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "", "COLUMNS": "200", **(more or {})}
+
+
+class Serving:
+    """A running `tanima serve` or `tanima demo`. As a context it is stopped by SIGTERM, and must end well.
+
+    `log` is a file that gets what it writes on stderr.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        *,
+        command: Sequence[str] = TANIMA,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._log = log
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env=clean_environment(environment),
+            )
+        try:
+            self.port = self._wait_until_it_listens()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        code = self.stop()
+        if error[0] is None:
+            assert code == 0, self.text()
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def text(self) -> str:
+        """Return all that it has written so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        """Return its log lines so far, those of one event if one is named."""
+        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [line for line in lines if event in ("", line["event"])]
+
+    async def line(self, event: str, count: int = 1) -> dict[str, Any]:
+        """Wait for the so-manieth line of an event, and return it."""
+        for _ in range(int(PATIENCE * 100)):
+            if len(found := self.lines(event)) >= count:
+                return found[count - 1]
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"there are not {count} lines of {event!r}: {self.text()}")
+
+    def _wait_until_it_listens(self) -> int:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            for line in self.lines("listening"):
+                port: int = line["port"]
+                return port
+            if self.process.poll() is not None:
+                raise AssertionError(f"it ended with {self.process.returncode}: {self.text()}")
+            time.sleep(0.01)
+        raise AssertionError(f"it does not listen: {self.text()}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one call."""
+
+    status: int
+    content_type: str
+    body: bytes
+    seconds: float
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def target(self) -> str:
+        return str(self.said["target"])
+
+
+async def call(
+    serving: Serving, number: str | None, *, parameter: str = "telefon", path: str = "/musteri.json"
+) -> Answer:
+    """Ask as the switch does, and return the answer. `number` is encoded; None leaves the parameter out."""
+    query = {parameter: number} if number is not None else {}
+    started = time.perf_counter()
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        session.get(f"{serving.url}{path}", params=query) as response,
+    ):
+        body = await response.read()
+        return Answer(response.status, response.headers["Content-Type"], body, time.perf_counter() - started)
+
+
+def send(port: int, *packets: bytes, pause: float = 0.0) -> bytes:
+    """Send bytes as they are, and return all that comes back until the server closes or is silent for a while."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for packet in packets:
+            try:
+                connection.sendall(packet)
+            except (BrokenPipeError, ConnectionResetError):
+                break
+            time.sleep(pause)
+        received = b""
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+                connection.settimeout(0.2)
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return received
+
+
+def answers_in(received: bytes) -> Iterator[tuple[int, dict[str, str], bytes]]:
+    """Yield status, headers (names in small letters) and body of each answer in a stream."""
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        yield int(first.split(" ")[1]), headers, received[:length]
+        received = received[length:]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
+    """Run a command of tanima to its end, while the test's own servers go on answering."""
+    process = await asyncio.create_subprocess_exec(
+        *TANIMA,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(environment),
+        cwd=cwd,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
