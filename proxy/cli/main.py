@@ -111,7 +111,11 @@ def _command(
 
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="the deployment's TOML (see config.example.toml)"
+        "--config",
+        type=Path,
+        default=Path("config.toml"),
+        metavar="FILE",
+        help="the deployment's TOML; config.toml when left out (see config.example.toml)",
     )
 
 

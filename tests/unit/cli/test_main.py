@@ -113,7 +113,6 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
         ((), "required: COMMAND"),
         (("rotue", "1003"), "invalid choice: 'rotue'"),
         (("route", "--config", "x"), "required: NUMBER"),
-        (("serve",), "required: --config"),
         (
             ("serve", "--config", "x", "--listen", "8080"),
             "argument --listen: is not an address to listen at - allowed:",
@@ -150,6 +149,14 @@ def test_a_missing_config_is_one_line(arguments: list[str], tmp_path: Path, caps
 
 
 # ---------------------------------------------------------------------------------------- check, route, sources
+
+
+def test_config_toml_in_this_folder_is_taken_when_none_is_named(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(config.parent)
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out == "config.toml: good. Sources: 1, rules: 1.\n"
 
 
 def test_check_says_that_it_is_good(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
