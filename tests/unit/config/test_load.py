@@ -194,3 +194,24 @@ def test_a_contacts_name_stands_in_no_message(tmp_path: Path) -> None:
     contacts = 'options = { contacts = [{ name = "Ahmet Yılmaz", numbers = [] }] }'
     (problem,) = problems_of(written(tmp_path, source("static", contacts)))
     assert problem.startswith("sources.crm.options.contacts.1.numbers: ")
+
+
+def test_the_environments_texts_are_numbers_where_a_toml_has_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANIMA_SWITCH__DEADLINE", "0.5")
+    monkeypatch.setenv("TANIMA_SWITCH__PARAMETER", "5")
+    monkeypatch.setenv("TANIMA_LOOKUP__PARALLEL", "true")
+    monkeypatch.setenv("TANIMA_CACHE__SIZE", "10")
+    settings = load(written(tmp_path, STATIC)).settings
+    assert (settings.switch.deadline, settings.switch.parameter) == (0.5, "5")
+    assert (settings.lookup.parallel, settings.cache.size) == (True, 10)
+
+
+def test_the_environments_other_texts_are_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANIMA_SWITCH__DEADLINE", "soon")
+    monkeypatch.setenv("TANIMA_CACHE__SIZE", "1.5")
+    assert problems_of(written(tmp_path, STATIC)) == (
+        "switch.deadline: is a text - allowed: a number",
+        "cache.size: is 1.5 - allowed: a whole number",
+    )
