@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from proxy.cli.main import main
@@ -14,6 +15,7 @@ def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
     code = main()
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the reader has left
+            stream.flush()
     os._exit(code)
