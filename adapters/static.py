@@ -6,6 +6,9 @@ from pydantic import Field, field_validator
 
 from proxy.adapter import Adapter, AdapterConfig, Contact, PhoneNumber
 
+LAST_DIGITS = 7
+"""So many are alike in all spellings of a number."""
+
 
 class StaticContact(AdapterConfig):
     """One entry of `contacts`."""
@@ -17,8 +20,8 @@ class StaticContact(AdapterConfig):
     @field_validator("numbers")
     @classmethod
     def _have_digits(cls, numbers: list[str]) -> list[str]:
-        if not all(map(_digits, numbers)):
-            raise ValueError("has a number without digits - allowed: numbers such as 0530 123 45 67")
+        if not all(len(_digits(number)) >= LAST_DIGITS for number in numbers):
+            raise ValueError("has a number that is too short - allowed: numbers such as 0530 123 45 67")
         return numbers
 
     @field_validator("fields")
@@ -43,14 +46,13 @@ class StaticAdapter(Adapter):
 
     def __init__(self, config: StaticConfig) -> None:
         self._contacts = [
-            (set(map(_digits, listed.numbers)), Contact(listed.name, listed.fields, tuple(listed.numbers)))
+            (" ".join(map(_digits, listed.numbers)), Contact(listed.name, listed.fields, tuple(listed.numbers)))
             for listed in config.contacts
         ]
 
     async def lookup(self, key: PhoneNumber) -> list[Contact]:
-        """Return the contacts with this number, in the order of the TOML."""
-        forms = {key.digits, key.national, key.subscriber, key.international}
-        return [contact for numbers, contact in self._contacts if numbers & forms]
+        """Return the contacts that may have this number, in the order of the TOML; the proxy compares the rest."""
+        return [contact for digits, contact in self._contacts if key.digits[-LAST_DIGITS:] in digits]
 
 
 def _digits(number: str) -> str:

@@ -55,11 +55,7 @@ class AdapterConfig(BaseModel):
                 continue
             if name in read:
                 raise ValueError(f"{name} and {name}_file are both given - allowed: one of them")
-            try:
-                read[name] = (folder / file).read_text(encoding="utf-8").strip()
-            except (OSError, ValueError) as exc:
-                reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
-                raise ValueError(f"{name}_file cannot be read ({reason}) - allowed: a readable file") from exc
+            read[name] = _content(name, folder / file)
             del read[f"{name}_file"]
         return read
 
@@ -110,6 +106,17 @@ class Enriching(Protocol):
 
         Fields that the contact has already keep their values. Raises like `lookup`.
         """
+
+
+def _content(name: str, file: Path) -> str:
+    try:
+        content = file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
+        raise ValueError(f"{name}_file cannot be read ({reason}) - allowed: a readable file") from exc
+    if not content:
+        raise ValueError(f"{name}_file is empty - allowed: a file with the secret in it")
+    return content
 
 
 def _is_secret(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything

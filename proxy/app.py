@@ -13,10 +13,11 @@ from proxy.adapter import Adapter
 from proxy.cache import ContactCache
 from proxy.config.load import Configuration
 from proxy.config.settings import RuleSettings, Settings
-from proxy.detached import detach, wait_at_most
+from proxy.detached import detach
 from proxy.dialects import Dialect
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.directory import Directory, Lifetimes
+from proxy.errors import DeadlineExceeded, Unavailable
 from proxy.phone import parse_caller
 from proxy.router import CallRouter, Routing
 from proxy.rules import Rule
@@ -93,9 +94,11 @@ class Deployment:
         tasks = {name: detach(do(upstream.adapter)) for name, upstream in self.upstreams.items()}
         await asyncio.wait(tasks.values(), timeout=seconds)
         for name, task in tasks.items():
-            try:
-                await wait_at_most(0, task)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
+            if not task.done():
+                self._on_bug(name, DeadlineExceeded(f"did not open or close within {seconds:g} s"))
+            elif task.cancelled():
+                self._on_bug(name, Unavailable("did not open or close: it was cut short"))
+            elif (exc := task.exception()) is not None:
                 self._on_bug(name, exc)
 
 

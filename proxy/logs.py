@@ -75,8 +75,11 @@ def source_asked(asked: Asked) -> None:
 
 
 def bug(where: str, exc: BaseException) -> None:
-    """Write the traceback of an error that nobody raised on purpose."""
-    log.error("bug", where=where, exc_info=exc)
+    """Write the traceback of an error that nobody raised on purpose; of one that somebody did, its message."""
+    if isinstance(exc, ProxyError):
+        log.warning("trouble", where=where, error=str(exc))
+    else:
+        log.error("bug", where=where, exc_info=exc)
 
 
 def loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -36,7 +36,12 @@ class Reading:
         When the numbers are to be read, records without any are left out: they would pass for anybody's.
         """
         contacts = [self._contact(record) for record in self._records(answer)]
-        return [contact for contact in contacts if contact.numbers or self._numbers is None]
+        if self._numbers is None:
+            return contacts
+        with_numbers = [contact for contact in contacts if contact.numbers]
+        if contacts and not with_numbers:
+            raise AdapterError("what the CRM answers has no record with what the option numbers says")
+        return with_numbers
 
     def fields(self, answer: object) -> dict[str, Scalar]:
         """Return the fields of the first record, none when there is none. Raises AdapterError."""

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from proxy.adapter import AdapterError, Scalar, as_text
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+PLACEHOLDER = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 """Other braces stand for themselves, as in the JSON that some CRMs want in a query parameter."""
 
 _ALLOWED_IN_URL = "%:/?[]@!$&'()*+,;="

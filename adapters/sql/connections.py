@@ -9,11 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.errors import translated
+from proxy.adapter import AdapterError
 
-MOST_ROWS = 20
-"""A number with more contacts than this is no caller's own."""
+MOST_ROWS = 100
+"""A statement that finds more for one number does not compare whole numbers."""
 
-LAST_STATEMENTS = 1.0
+LAST_STATEMENTS = 0.4
 """Seconds that statements under way get to end when the connections are closed."""
 
 LAST_WORDS = 0.02
@@ -35,7 +36,7 @@ class Connections:
         self._running: set[asyncio.Future[list[Row]]] = set()
 
     async def rows(self, statement: TextClause, values: Mapping[str, str]) -> list[Row]:
-        """Return the first MOST_ROWS rows, column by name. Raises AdapterError."""
+        """Return the rows, column by name. Raises AdapterError, also when there are more than MOST_ROWS."""
         await self._free.acquire()  # those who leave here have not begun a statement
         running = asyncio.ensure_future(self._run(statement, values))
         self._running.add(running)
@@ -61,7 +62,10 @@ class Connections:
                     # It may wait for a silent server still, or have a file open that has been replaced.
                     await connection.invalidate()
                     raise
-                return [row._asdict() for row in result.fetchmany(MOST_ROWS)]
+                rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
+        if len(rows) > MOST_ROWS:
+            raise AdapterError(f"the statement finds more than {MOST_ROWS} rows for one caller")
+        return rows
 
     def _ended(self, running: "asyncio.Future[list[Row]]") -> None:
         self._running.discard(running)

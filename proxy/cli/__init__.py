@@ -16,6 +16,6 @@ def run() -> NoReturn:
     code = main()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # the reader has left
+        with suppress(OSError, AttributeError):  # the reader has left, or there is none
             stream.flush()
     os._exit(code)

@@ -22,6 +22,10 @@ FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
 
 
+YEARS = range(1970, 2200)
+"""What `--at` takes."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
@@ -131,9 +135,12 @@ def _address(text: str) -> tuple[str, int]:
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError("is not a time - allowed: such as 2026-11-23T14:00") from exc
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min  # noqa: DTZ901 - of no year that is taken
+    if moment.year not in YEARS:
+        raise argparse.ArgumentTypeError("is not a time - allowed: such as 2026-11-23T14:00")
+    return moment
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -158,8 +165,9 @@ def _serve_until_stopped(
 
     try:
         run_to_the_end(run())
-    except OSError as exc:
-        _fail(f"cannot listen at {host}:{port} ({exc.strerror or exc}) - allowed: a free address of this machine")
+    except (OSError, UnicodeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        _fail(f"cannot listen at {host}:{port} ({reason}) - allowed: a free address of this machine")
     return 0
 
 

@@ -12,6 +12,19 @@ Path = tuple[str | int, ...]
 LARGEST_SHOWN = 1e15
 """A number beyond this is not repeated to the operator."""
 
+_ABOUT_NUMBERS = frozenset(
+    {
+        "greater_than",
+        "greater_than_equal",
+        "less_than",
+        "less_than_equal",
+        "finite_number",
+        "int_from_float",
+        "int_type",
+    }
+)
+"""Errors of what is a number by its kind: only there is a number shown, elsewhere it may be a password."""
+
 _NAMED = frozenset({"rules", "sources"})
 """Lists whose places are known by their names. Others may hold a customer's name, which no message has."""
 
@@ -86,7 +99,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return f"is missing - allowed: {_wanted(str(error['loc'][-1]), _model_at(model, error['loc'][:-1]))}"
     bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in error.get("ctx", {}).items()}
-    allowed = _ALLOWED.get(kind, error["msg"]).format_map(bounds)
+    allowed = _ALLOWED[kind].format_map(bounds) if kind in _ALLOWED else error["msg"]
     return f"{_what_is_there(error)} - allowed: {allowed}"
 
 
@@ -95,7 +108,7 @@ def _what_is_there(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
     if isinstance(value, str) and kind in {"literal_error", "enum"}:
         return f"is {value!r:.40}"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and kind in _ABOUT_NUMBERS:
         return f"is {value}" if abs(value) < LARGEST_SHOWN else "is a number beyond all bounds"
     if kind.startswith(("too_", "string_too_")):
         return f"has a length of {len(value)}"

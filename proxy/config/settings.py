@@ -59,7 +59,7 @@ def _as_list(value: object) -> object:
 def parse_listen(text: str) -> tuple[str, int]:
     """Read `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
+    if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
         raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
 
@@ -129,7 +129,7 @@ class SwitchSettings(Section):
     path: Annotated[str, _read_by(_parse_path)] = "/musteri.json"
     """Path of the URL that the switch asks"""
     dialect: Literal["auto", "musteri-tanima"] = "auto"
-    """How the switch asks; auto tells the forms apart by their parameters"""
+    """How the switch asks; auto is every form that is known"""
     parameter: Annotated[str, Field(min_length=1)] = "telefon"
     """Query parameter with the caller's number"""
     region: Annotated[str, _read_by(_parse_region)] = "TR"
@@ -191,7 +191,9 @@ class RuleSettings(Section):
     @model_validator(mode="after")
     def _fields_need_a_contact(self) -> "RuleSettings":
         if (self.when or self.target.field_name) and self.caller.kind != {Standing.KNOWN}:
-            raise ValueError("looks at the contact's fields, but is not for known callers alone - allowed: either")
+            raise ValueError(
+                'looks at fields, which only known callers have - allowed: caller.kind = "known" alone, or no fields'
+            )
         return self
 
 

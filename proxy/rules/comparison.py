@@ -6,9 +6,14 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import regex
+
 from proxy.model import Scalar, as_text
 
 Test = Callable[[Scalar], bool]
+
+LONGEST_MATCH = 0.02
+"""Seconds for a regular expression; one that takes longer, such as (a+)+b may, does not match."""
 
 _ALL_FOUR_I = str.maketrans({"İ": "i", "I": "i", "ı": "i"})
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,300}")
@@ -100,10 +105,17 @@ def _matches(wanted: object) -> tuple[str, Test]:
     if not isinstance(wanted, str):
         raise ValueError("has a matches that is no text - allowed: a regular expression for the whole value")
     try:
-        pattern = re.compile(wanted)
-    except (re.error, OverflowError, RecursionError) as exc:
+        pattern = regex.compile(wanted)
+    except (regex.error, OverflowError, RecursionError) as exc:
         raise ValueError(f"has a matches that is no regular expression ({exc}) - allowed: Python's syntax") from exc
-    return f"matching {wanted!r}", lambda value: value is not None and pattern.fullmatch(as_text(value)) is not None
+
+    def holds(value: Scalar) -> bool:
+        try:
+            return value is not None and pattern.fullmatch(as_text(value), timeout=LONGEST_MATCH) is not None
+        except TimeoutError:
+            return False
+
+    return f"matching {wanted!r}", holds
 
 
 def _present(wanted: object) -> tuple[str, Test]:

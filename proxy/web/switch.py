@@ -116,6 +116,17 @@ class _SwitchConnection(RequestHandler):
         )
         self._listener = listener
 
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature
+        """Keep our half open for the answer: a switch may say that it has asked all it wanted."""
+        asyncio.get_running_loop().call_soon(self._end)  # a request that has just come is taken up before
+        return True
+
+    def _end(self) -> None:
+        if self._waiter is not None:
+            self.force_close()  # no request is being answered
+        else:
+            self.close()  # when the answer is out
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -18,7 +18,7 @@ def crm(tmp_path: Path) -> str:
         "CREATE TABLE agents (login TEXT, extension INTEGER, name TEXT)",
         "INSERT INTO agents VALUES ('ali', 1003, 'Ali'), ('7', 1004, 'Veli')",
         "CREATE TABLE many (n INTEGER)",
-        "INSERT INTO many WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 99) SELECT n FROM r",
+        "INSERT INTO many WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 100) SELECT n FROM r",
     )
     return f"sqlite+aiosqlite:///{tmp_path / 'crm.db'}"
 
@@ -71,6 +71,10 @@ class TestSqlite:
     async def test_no_more_rows_are_read_than_a_caller_can_have(self, crm: str) -> None:
         async with opened(crm, "SELECT n FROM many WHERE :digits <> ''") as adapter:
             assert len(await adapter.lookup(AYSE)) == MOST_ROWS
+        everything = "SELECT n FROM many WHERE :digits <> '' UNION ALL SELECT 0"
+        async with opened(crm, everything) as adapter:
+            with pytest.raises(AdapterError, match="more than 100 rows for one caller"):
+                await adapter.lookup(AYSE)
 
     async def test_it_can_be_pinged(self, crm: str, tmp_path: Path) -> None:
         async with opened(crm, "SELECT :digits") as adapter:

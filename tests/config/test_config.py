@@ -264,10 +264,10 @@ def test_names_in_texts_are_replaced_from_the_environment() -> None:
 
 def test_names_are_replaced_wherever_texts_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUEUE", "205")
-    source = 'adapter = "static"\n[[sources.options.contacts]]\nname = "${QUEUE}: $QUEUE"\nnumbers = ["0${QUEUE}", "1"]'
+    source = 'adapter = "static"\n[[sources.options.contacts]]\nname = "${QUEUE}: $QUEUE"\nnumbers = ["0530${QUEUE}"]'
     configuration = load(written(tmp_path, switch='path = "/${QUEUE}/x"', source=source))
     assert configuration.settings.switch.path == "/205/x"
-    assert configuration.settings.sources[0].options["contacts"] == [{"name": "205: $QUEUE", "numbers": ["0205", "1"]}]
+    assert configuration.settings.sources[0].options["contacts"] == [{"name": "205: $QUEUE", "numbers": ["0530205"]}]
 
 
 # ---------------------------------------------------------------------------------------- secrets

@@ -75,6 +75,13 @@ def test_only_secrets_have_files_and_unknown_options_are_refused(options: dict[s
     assert "Extra inputs are not permitted" in message
 
 
+def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "crm.secret").write_text(" \n", encoding="utf-8")
+    assert "token_file is empty - allowed: a file with the secret in it" in problems(
+        {"token_file": "crm.secret"}, tmp_path
+    )
+
+
 def test_options_that_are_no_table_are_refused() -> None:
     assert "Input should be a valid dictionary" in problems(["token_file"])
 

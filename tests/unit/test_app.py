@@ -66,6 +66,13 @@ class Hanging(FakeAdapter):
         await asyncio.Event().wait()
 
 
+class CutShort(FakeAdapter):
+    """An adapter that cancels itself."""
+
+    async def open(self) -> None:
+        raise asyncio.CancelledError
+
+
 class Careless(FakeAdapter):
     """An adapter whose open is no coroutine."""
 
@@ -78,12 +85,12 @@ async def test_adapters_that_hang_or_fail_in_open_are_waited_for_together_and_to
 ) -> None:
     monkeypatch.setattr(app, "OPENING", 0.05)
     told: list[tuple[str, str]] = []
-    adapters = [Hanging(None), Careless(None), Hanging(None), Lifelong(None)]
+    adapters = [Hanging(None), Careless(None), CutShort(None), Lifelong(None)]
     deployment = Deployment(configured(*adapters), on_bug=lambda where, exc: told.append((where, type(exc).__name__)))
     started = asyncio.get_running_loop().time()
     async with deployment:
         assert asyncio.get_running_loop().time() - started < 0.15
-    assert told == [("crm", "DeadlineExceeded"), ("crm2", "TypeError"), ("crm3", "DeadlineExceeded")]
+    assert told == [("crm", "DeadlineExceeded"), ("crm2", "TypeError"), ("crm3", "Unavailable")]
     assert isinstance(adapters[3], Lifelong)
     assert adapters[3].life == ["open", "close"]
 

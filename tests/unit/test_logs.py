@@ -121,9 +121,9 @@ def test_a_bug_is_told_by_its_type_and_place_and_not_by_its_text(stream: io.Stri
 def test_the_text_of_an_error_that_is_raised_on_purpose_is_told(stream: io.StringIO) -> None:
     logs.bug("crm", raised(AdapterError("the CRM refuses our credentials")))
     logs.bug("crm", raised(InvalidNumber("05301234567 is no number")))
-    assert [line["exception"] for line in lines(stream)] == [
-        "AdapterError: the CRM refuses our credentials",
-        "InvalidNumber: *** is no number",
+    assert [(line["event"], line["error"]) for line in lines(stream)] == [
+        ("trouble", "the CRM refuses our credentials"),
+        ("trouble", "*** is no number"),
     ]
 
 

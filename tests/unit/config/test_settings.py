@@ -131,7 +131,7 @@ def test_types_of_numbers_are_those_that_rules_know() -> None:
 @pytest.mark.parametrize("kind", ["anyone", ["known", "unknown"], "unknown"])
 def test_only_a_rule_for_known_callers_may_look_at_fields(rule: dict[str, Any], kind: object) -> None:
     assert complaints(RuleSettings, name="x", caller={"kind": kind}, **rule) == [
-        "looks at the contact's fields, but is not for known callers alone - allowed: either"
+        'looks at fields, which only known callers have - allowed: caller.kind = "known" alone, or no fields'
     ]
     assert RuleSettings(name="x", **rule).caller.kind == {Standing.KNOWN}
 

@@ -224,3 +224,17 @@ async def test_a_kept_connection_answers_one_call_after_another(client: Client) 
         assert json.loads(await asyncio.wait_for(reader.readuntil(b"}"), 5)) == expected
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize("request_line", ["GET /musteri.json?telefon=05301234567 HTTP/1.1", "GET /musteri.json"])
+async def test_who_has_closed_his_half_still_gets_the_answer_and_then_the_end(
+    client: Client, request_line: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(f"{request_line}\r\nHost: x\r\n\r\n".encode() if "HTTP" in request_line else request_line.encode())
+    writer.write_eof()
+    received = await asyncio.wait_for(reader.read(), 5)
+    assert received.endswith(json.dumps(GREETED, ensure_ascii=False).encode() if "HTTP" in request_line else b"")
+    assert bool(received) is ("HTTP" in request_line)
+    writer.close()
+    await writer.wait_closed()
