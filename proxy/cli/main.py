@@ -14,7 +14,7 @@ from proxy.app import Deployment, serve
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
-from proxy.config.settings import parse_listen
+from proxy.config.values import parse_listen
 from proxy.demo import demo_files, what_to_try
 from proxy.errors import ConfigError
 

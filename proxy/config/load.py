@@ -14,7 +14,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from proxy.adapter import Adapter, Enriching
 from proxy.config.crosscheck import crosscheck
 from proxy.config.sentences import Path, key_of, sentences
-from proxy.config.settings import FromEnvironment, Settings, SourceSettings
+from proxy.config.settings import Settings, SourceSettings
+from proxy.config.values import FromEnvironment
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
 

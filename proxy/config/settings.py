@@ -1,118 +1,38 @@
 """The settings, one class per section of the TOML; a field's docstring is its line in the reference."""
 
-import re
-import tomllib
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import date, time
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-from holidays import HolidayBase, country_holidays
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from holidays import HolidayBase
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proxy.config.values import (
+    GreetingSetting,
+    Names,
+    Number,
+    Seconds,
+    TableValue,
+    TargetSetting,
+    WholeNumber,
+    YesOrNo,
+    as_list,
+    parse_holidays,
+    parse_kinds,
+    parse_listen,
+    parse_number_type,
+    parse_path,
+    parse_region,
+    parse_zone,
+    read_by,
+)
 from proxy.matching import Several
-from proxy.phone import NUMBER_TYPES
 from proxy.rules.comparison import Comparison
 from proxy.rules.greeting import Greeting
 from proxy.rules.hours import parse_days, parse_time
 from proxy.rules.situation import Standing
 from proxy.rules.template import TargetTemplate
-from proxy.target import Target
-
-T = TypeVar("T")
-
-HIGHEST_PORT = 65535
-
-
-def _read_by(parse: Callable[[str], T]) -> PlainValidator:
-    """Return a validator that has a text read by `parse`, which raises ValueError."""
-
-    def read(value: object) -> T:
-        if not isinstance(value, str):
-            raise ValueError("is no text - allowed: a text in quotes")
-        return parse(value)
-
-    return PlainValidator(read)
-
-
-class FromEnvironment(str):
-    """A text out of the environment, which has no numbers: where a TOML would have one, it is read as one."""
-
-    __slots__ = ()
-
-
-def _as_literal(value: object) -> object:
-    if isinstance(value, FromEnvironment):
-        with suppress(ValueError):
-            return tomllib.loads(f"value = {value}")["value"]
-    return value
-
-
-def _as_list(value: object) -> object:
-    """Let one text stand for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """Read `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
-        raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]"), int(port)
-
-
-def _parse_path(text: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text):
-        raise ValueError("is not a path - allowed: / and then letters, digits and . _ ~ / -")
-    return text
-
-
-def _parse_region(text: str) -> str:
-    if text not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError("is not a region - allowed: an ISO 3166 code in capitals, such as TR")
-    return text
-
-
-def _parse_zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (OSError, ValueError, KeyError) as exc:
-        raise ValueError("is not a time zone - allowed: an IANA name, such as Europe/Istanbul") from exc
-
-
-def _parse_holidays(text: str) -> HolidayBase:
-    country, _, part = text.partition("-")
-    try:
-        return country_holidays(country, subdiv=part or None)
-    except NotImplementedError as exc:
-        raise ValueError("has no known holidays - allowed: an ISO 3166 code such as TR, or DE-BY for a part") from exc
-
-
-def _parse_number_type(text: str) -> str:
-    if text not in NUMBER_TYPES.values():
-        raise ValueError(f"is not a type of number - allowed: {', '.join(sorted(NUMBER_TYPES.values()))}")
-    return text
-
-
-def _parse_kinds(value: object) -> frozenset[Standing]:
-    words = _as_list(value)
-    if words == ["anyone"]:
-        return frozenset(Standing)
-    if not isinstance(words, list) or not words or not all(word in list(Standing) for word in words):
-        raise ValueError(f"is not a kind of caller - allowed: {', '.join(Standing)}, a list of them, or anyone")
-    return frozenset(Standing(word) for word in words)
-
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_as_literal)]
-WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_as_literal)]
-YesOrNo = Annotated[bool, Field(strict=True), BeforeValidator(_as_literal)]
-Seconds = Annotated[Number, Field(gt=0, le=86400 * 365)]
-TargetSetting = Annotated[Target, _read_by(Target.parse)]
-GreetingSetting = Annotated[Greeting, _read_by(Greeting)]
-Names = Annotated[list[str], Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -124,15 +44,15 @@ class Section(BaseModel):
 class SwitchSettings(Section):
     """`[switch]`: how the switch asks."""
 
-    listen: Annotated[tuple[str, int], _read_by(parse_listen)] = ("127.0.0.1", 8080)
+    listen: Annotated[tuple[str, int], read_by(parse_listen)] = ("127.0.0.1", 8080)
     """Where the switch finds us, HOST:PORT"""
-    path: Annotated[str, _read_by(_parse_path)] = "/musteri.json"
+    path: Annotated[str, read_by(parse_path)] = "/musteri.json"
     """Path of the URL that the switch asks"""
     dialect: Literal["auto", "musteri-tanima"] = "auto"
     """How the switch asks; auto is every form that is known"""
     parameter: Annotated[str, Field(min_length=1)] = "telefon"
     """Query parameter with the caller's number"""
-    region: Annotated[str, _read_by(_parse_region)] = "TR"
+    region: Annotated[str, read_by(parse_region)] = "TR"
     """Home country, in which numbers without a country code are read"""
     deadline: Annotated[Number, Field(gt=0, le=30)] = 1.5
     """Seconds for which the switch may be kept waiting"""
@@ -156,14 +76,14 @@ class RoutingSettings(Section):
 class CallerSettings(Section):
     """`caller` of a rule: which callers it is for."""
 
-    kind: Annotated[frozenset[Standing], PlainValidator(_parse_kinds)] = frozenset({Standing.KNOWN})
+    kind: Annotated[frozenset[Standing], PlainValidator(parse_kinds)] = frozenset({Standing.KNOWN})
     """known, unknown, internal, withheld, unclear, a list of them, or anyone"""
-    country: Annotated[list[Annotated[str, _read_by(_parse_region)]], Field(min_length=1)] | None = None
+    country: Annotated[list[Annotated[str, read_by(parse_region)]], Field(min_length=1)] | None = None
     """ISO 3166 codes of the caller's number, one or a list"""
-    type: Annotated[list[Annotated[str, _read_by(_parse_number_type)]], Field(min_length=1)] | None = None
+    type: Annotated[list[Annotated[str, read_by(parse_number_type)]], Field(min_length=1)] | None = None
     """Types of the caller's number, one or a list: mobile, landline, ..."""
 
-    _lists = field_validator("country", "type", mode="before")(_as_list)
+    _lists = field_validator("country", "type", mode="before")(as_list)
 
 
 class RuleSettings(Section):
@@ -181,12 +101,12 @@ class RuleSettings(Section):
     """Named hours, one or a list: within any of them"""
     outside: Names | None = None
     """Named hours, one or a list: within none of them"""
-    target: Annotated[TargetTemplate, _read_by(TargetTemplate.parse)]
+    target: Annotated[TargetTemplate, read_by(TargetTemplate.parse)]
     """Where the call goes; {field} or {field | table} may stand for the number"""
     greeting: GreetingSetting | None = None
     """Whom the switch greets, in the place of routing.greeting"""
 
-    _lists = field_validator("called", "during", "outside", mode="before")(_as_list)
+    _lists = field_validator("called", "during", "outside", mode="before")(as_list)
 
     @model_validator(mode="after")
     def _fields_need_a_contact(self) -> "RuleSettings":
@@ -200,15 +120,15 @@ class RuleSettings(Section):
 class HoursSettings(Section):
     """`[hours.NAME]`: a span of time on certain days, over midnight when `to` is not after `from`."""
 
-    days: Annotated[frozenset[int], _read_by(parse_days)] = frozenset(range(7))
+    days: Annotated[frozenset[int], read_by(parse_days)] = frozenset(range(7))
     """Weekdays on which it starts: mon-fri, sat or mon,wed,fri"""
-    start: Annotated[time, _read_by(parse_time)] = Field(alias="from")
+    start: Annotated[time, read_by(parse_time)] = Field(alias="from")
     """First minute, HH:MM"""
-    end: Annotated[time, _read_by(parse_time)] = Field(alias="to")
+    end: Annotated[time, read_by(parse_time)] = Field(alias="to")
     """First minute after it, HH:MM"""
-    zone: Annotated[ZoneInfo, _read_by(_parse_zone)] = ZoneInfo("Europe/Istanbul")
+    zone: Annotated[ZoneInfo, read_by(parse_zone)] = ZoneInfo("Europe/Istanbul")
     """IANA time zone"""
-    holidays: Annotated[HolidayBase, _read_by(_parse_holidays)] | None = None
+    holidays: Annotated[HolidayBase, read_by(parse_holidays)] | None = None
     """Country whose public holidays have no hours: TR, or DE-BY for a part of one"""
     closed: list[date] = []
     """Further days without hours, such as 2026-12-31"""
@@ -265,19 +185,6 @@ class SourceSettings(Section):
         if (self.several is Several.NEWEST) != bool(self.newest_by):
             raise ValueError('has one of several = "newest" and newest_by without the other - allowed: both or neither')
         return self
-
-
-def _as_table_value(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _parse_table_value(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,6}", text):
-        raise ValueError("is not a number inside the switch - allowed: 1 to 6 digits")
-    return text
-
-
-TableValue = Annotated[str, _read_by(_parse_table_value), BeforeValidator(_as_table_value)]
 
 
 class Settings(BaseSettings):

@@ -16,8 +16,8 @@ from proxy.config.settings import (
     Settings,
     SourceSettings,
     SwitchSettings,
-    parse_listen,
 )
+from proxy.config.values import parse_listen
 from proxy.matching import Several
 from proxy.rules import Standing
 

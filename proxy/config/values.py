@@ -1,0 +1,128 @@
+"""How single values of the TOML are read: into what the proxy works with, or a ValueError that says why not."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from holidays import HolidayBase, country_holidays
+from pydantic import BeforeValidator, Field, PlainValidator
+
+from proxy.phone import NUMBER_TYPES
+from proxy.rules.greeting import Greeting
+from proxy.rules.situation import Standing
+from proxy.target import Target
+
+T = TypeVar("T")
+
+HIGHEST_PORT = 65535
+
+
+def read_by(parse: Callable[[str], T]) -> PlainValidator:
+    """Return a validator that has a text read by `parse`, which raises ValueError."""
+
+    def read(value: object) -> T:
+        if not isinstance(value, str):
+            raise ValueError("is no text - allowed: a text in quotes")
+        return parse(value)
+
+    return PlainValidator(read)
+
+
+class FromEnvironment(str):
+    """A text out of the environment, which has no numbers: where a TOML would have one, it is read as one."""
+
+    __slots__ = ()
+
+
+def _as_literal(value: object) -> object:
+    if isinstance(value, FromEnvironment):
+        with suppress(ValueError):
+            return tomllib.loads(f"value = {value}")["value"]
+    return value
+
+
+def as_list(value: object) -> object:
+    """Let one text stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Read `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
+        raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def parse_path(text: str) -> str:
+    """Read the path of a URL, such as `/musteri.json`. Raises ValueError."""
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text):
+        raise ValueError("is not a path - allowed: / and then letters, digits and . _ ~ / -")
+    return text
+
+
+def parse_region(text: str) -> str:
+    """Read a country, such as `TR`. Raises ValueError."""
+    if text not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("is not a region - allowed: an ISO 3166 code in capitals, such as TR")
+    return text
+
+
+def parse_zone(text: str) -> ZoneInfo:
+    """Read a time zone, such as `Europe/Istanbul`. Raises ValueError."""
+    try:
+        return ZoneInfo(text)
+    except (OSError, ValueError, KeyError) as exc:
+        raise ValueError("is not a time zone - allowed: an IANA name, such as Europe/Istanbul") from exc
+
+
+def parse_holidays(text: str) -> HolidayBase:
+    """Read a country, or a part of one, that has holidays: `TR`, `DE-BY`. Raises ValueError."""
+    country, _, part = text.partition("-")
+    try:
+        return country_holidays(country, subdiv=part or None)
+    except NotImplementedError as exc:
+        raise ValueError("has no known holidays - allowed: an ISO 3166 code such as TR, or DE-BY for a part") from exc
+
+
+def parse_number_type(text: str) -> str:
+    """Read a type of number, such as `mobile`. Raises ValueError."""
+    if text not in NUMBER_TYPES.values():
+        raise ValueError(f"is not a type of number - allowed: {', '.join(sorted(NUMBER_TYPES.values()))}")
+    return text
+
+
+def parse_kinds(value: object) -> frozenset[Standing]:
+    """Read which callers a rule is for: a kind, a list of kinds, or `anyone`. Raises ValueError."""
+    words = as_list(value)
+    if words == ["anyone"]:
+        return frozenset(Standing)
+    if not isinstance(words, list) or not words or not all(word in list(Standing) for word in words):
+        raise ValueError(f"is not a kind of caller - allowed: {', '.join(Standing)}, a list of them, or anyone")
+    return frozenset(Standing(word) for word in words)
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_as_literal)]
+WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_as_literal)]
+YesOrNo = Annotated[bool, Field(strict=True), BeforeValidator(_as_literal)]
+Seconds = Annotated[Number, Field(gt=0, le=86400 * 365)]
+TargetSetting = Annotated[Target, read_by(Target.parse)]
+GreetingSetting = Annotated[Greeting, read_by(Greeting)]
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+def _as_table_value(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _parse_table_value(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise ValueError("is not a number inside the switch - allowed: 1 to 6 digits")
+    return text
+
+
+TableValue = Annotated[str, read_by(_parse_table_value), BeforeValidator(_as_table_value)]
