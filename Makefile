@@ -27,8 +27,10 @@ other-tests: $(VENV)/dev.stamp
 
 # servers that tests start themselves: as root Debian's packages, else what is there
 servers:
-	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql; \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { ls /usr/lib/postgresql/*/bin/initdb && \
+		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so; } >/dev/null 2>&1; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+			postgresql mariadb-server tdsodbc libodbc2; \
 	fi
 
 $(VENV)/pip.stamp:
@@ -43,7 +45,7 @@ $(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check 'pip>=25.1'
-	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[postgresql,testing]' --group dev
+	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[mariadb,mssql,oracle,postgresql,testing]' --group dev
 	@touch $@ $(VENV)/run.stamp
 
 clean:

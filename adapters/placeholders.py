@@ -10,14 +10,16 @@ NUMBER_FORMS = ("e164", "digits", "national", "subscriber", "international")
 """The names that a source with the role `find` may use. An enriching one may use any other."""
 
 
-def refuse_wrong_names(names: Collection[str], info: ValidationInfo, written: str) -> None:
+def refuse_wrong_names(
+    names: Collection[str], info: ValidationInfo, written: str, forms: Collection[str] = NUMBER_FORMS
+) -> None:
     """Raise ValueError when a placeholder cannot be filled in the source's role. `written`: `:%s` or `{%s}`."""
     role = (info.context or {}).get("role")
-    forms = ", ".join(written % form for form in NUMBER_FORMS)
+    allowed = ", ".join(written % form for form in forms)
     for name in sorted(names):
-        if role == "find" and name not in NUMBER_FORMS:
-            raise ValueError(f"{written % name} is no form of the caller's number - allowed: {forms}")
-        if role == "enrich" and name in NUMBER_FORMS:
+        if role == "find" and name not in forms:
+            raise ValueError(f"{written % name} is no form of the caller's number - allowed: {allowed}")
+        if role == "enrich" and name in forms:
             raise ValueError(f"{written % name} is not known to an enriching source - allowed: the contact's fields")
 
 

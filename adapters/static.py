@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from proxy.adapter import Adapter, AdapterConfig, Contact, PhoneNumber
+from proxy.adapter import Adapter, AdapterConfig, Contact, Inspection, PhoneNumber
 
 LAST_DIGITS = 7
 """So many are alike in all spellings of a number."""
@@ -53,6 +53,10 @@ class StaticAdapter(Adapter):
     async def lookup(self, key: PhoneNumber) -> list[Contact]:
         """Return the contacts that may have this number, in the order of the TOML; the proxy compares the rest."""
         return [contact for digits, contact in self._contacts if key.digits[-LAST_DIGITS:] in digits]
+
+    async def inspect(self, number: PhoneNumber) -> Inspection:  # noqa: ARG002 - nobody is asked
+        """Return the fields of all contacts."""
+        return Inspection(frozenset(name for _, contact in self._contacts for name in contact.fields))
 
 
 def _digits(number: str) -> str:

@@ -7,6 +7,7 @@ await.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Protocol, Union, get_args, get_origin, runtime_checkable
@@ -23,6 +24,8 @@ __all__ = [
     "AdapterError",
     "Contact",
     "Enriching",
+    "Inspectable",
+    "Inspection",
     "PhoneNumber",
     "Pingable",
     "Scalar",
@@ -106,6 +109,28 @@ class Enriching(Protocol):
 
         Fields that the contact has already keep their values. Raises like `lookup`.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an adapter found when it looked at its CRM as it is now."""
+
+    fields: frozenset[str] | None
+    """The fields that its contacts have; None when that cannot be known before a problem is mended"""
+    needs: frozenset[str] = frozenset()
+    """The fields that it needs of a contact, to add others to it"""
+    problems: Sequence[str] = ()
+    """What must be mended, each as `option: what is wrong - allowed: what is allowed`"""
+    notes: Sequence[str] = ()
+    """What is good to know, each as `option: what`"""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """An adapter that can look whether its options fit the CRM, for `tanima check --live`."""
+
+    async def inspect(self, number: PhoneNumber) -> Inspection:
+        """Ask the CRM as `lookup` does, for a number that nobody has. Raises like `lookup`."""
 
 
 def _content(name: str, file: Path) -> str:

@@ -63,7 +63,6 @@ class Deployment:
         sources = Sources(
             finding,
             enriching,
-            region=settings.switch.region,
             parallel=settings.lookup.parallel,
             observe=observe_source,
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from proxy.model import Contact, Scalar
-from proxy.phone import PhoneNumber, numbers_in
+from proxy.phone import PhoneNumber
 
 
 class Several(StrEnum):
@@ -16,13 +16,9 @@ class Several(StrEnum):
     NEWEST = "newest"
 
 
-def holders(contacts: Sequence[Contact], number: PhoneNumber, region: str) -> list[Contact]:
+def holders(contacts: Sequence[Contact], number: PhoneNumber) -> list[Contact]:
     """Return the contacts that can have `number`: those that hold it, or that name no numbers at all."""
-    return [
-        contact
-        for contact in contacts
-        if not contact.numbers or any(number in numbers_in(text, region) for text in contact.numbers)
-    ]
+    return [contact for contact in contacts if not contact.numbers or any(map(number.is_in, contact.numbers))]
 
 
 def distinct(contacts: Sequence[Contact]) -> list[Contact]:

@@ -32,11 +32,18 @@ NUMBER_TYPES = {
 """The names under which rules know the number types of phonenumbers."""
 
 _SEPARATORS = str.maketrans("", "", " \t\u00a0.-/()[]")
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "-"))
+"""Hyphens, dashes, the minus and the underscore, as they stand in CRMs' fields"""
 _DIALLED = re.compile(r"\+?[0-9]+")
 _EXTENSION = re.compile(r"[0-9]{2,6}")
 _RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(][0-9+ \t\u00a0.()\[\]/-]{4,}[0-9]")
-_APART = [re.compile(apart) for apart in (r"$", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])")]
+_APART = [re.compile(apart) for apart in (r"(?!)", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])")]
 """Where a text may be cut into several numbers: nowhere, at slashes, at dashes, before the next one's zero or plus."""
+_BLANKS = re.compile(r"\s+")
+_BEHIND_A_NUMBER = re.compile(r"[0-9]{1,4}")
+"""An extension, or the last digits of the next number"""
+_DIGITS_OF_TWO = 32
+"""Digits that two numbers have at the most"""
 _WITHHELD_WORDS = frozenset(
     {"anonymous", "private", "restricted", "withheld", "unavailable", "unknown", "blocked", "gizli", "bilinmeyen"}
 )
@@ -61,6 +68,8 @@ class PhoneNumber:
     """ISO 3166 code such as `TR`; `001` for numbers that belong to no country"""
     type: str = field(compare=False)
     """One of the values of NUMBER_TYPES"""
+    home: str = field(compare=False)
+    """ISO 3166 code of the home region"""
 
     @property
     def digits(self) -> str:
@@ -71,6 +80,10 @@ class PhoneNumber:
     def international(self) -> str:
         """`00905301234567`."""
         return "00" + self.e164[1:]
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether a CRM's field holds this number, in any spelling, among other numbers and words."""
+        return self in numbers_in(text, self.home)
 
     def __str__(self) -> str:
         return f"{self.e164[:3]}{'*' * (len(self.e164) - 5)}{self.e164[-2:]}"
@@ -152,20 +165,35 @@ def parse_number(text: str, region: str) -> PhoneNumber:
 
 def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
     """Yield the phone numbers in a CRM's field, which may hold several, and words between them."""
-    for run in _RUN_OF_DIGITS.findall(text[:LONGEST_FIELD]):
+    for run in _RUN_OF_DIGITS.findall(text[:LONGEST_FIELD].translate(_DASHES)):
         yield from _numbers_in_run(run.strip(), region)
 
 
 def _numbers_in_run(run: str, region: str) -> Iterable[PhoneNumber]:
     for apart in _APART:
+        first, *others = map(str.strip, apart.split(run))
+        numbers = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
         with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
-            return [parse_number(part.strip(), region) for part in apart.split(run)]
+            return [parse_number(number, region) for number in numbers]
+    if two := _two_at_home(run, region):
+        return two
     begins_abroad = run.startswith(("+", "00"))  # what is left of such a number would be read as one at home
     return [
         _seen_from(region, match.number, NUMBER_TYPES[phonenumbers.number_type(match.number)])
         for match in phonenumbers.PhoneNumberMatcher(run, region)  # which knows extensions: 0212 555 10 10 / 11
         if match.start == 0 or not begins_abroad
     ]
+
+
+def _two_at_home(run: str, region: str) -> list[PhoneNumber]:
+    """Return two numbers that stand apart by blanks only, as those within them do: 532 111 22 33 533 444 55 66."""
+    if sum(map(str.isdigit, run)) <= _DIGITS_OF_TWO:
+        for blanks in _BLANKS.finditer(run):
+            with suppress(InvalidNumber):
+                two = [parse_number(run[: blanks.start()], region), parse_number(run[blanks.end() :], region)]
+                if all(number.subscriber != number.international for number in two):
+                    return two
+    return []
 
 
 def _readings(dialled: str, region: str, *, plus_was_lost: bool) -> Iterator[str]:
@@ -192,4 +220,4 @@ def _seen_from(region: str, parsed: phonenumbers.PhoneNumber, number_type: str) 
         subscriber = phonenumbers.national_significant_number(parsed)
     else:
         national = subscriber = "00" + e164[1:]
-    return PhoneNumber(e164, national, subscriber, country, number_type)
+    return PhoneNumber(e164, national, subscriber, country, number_type, region)

@@ -55,13 +55,11 @@ class Sources:
         finding: Sequence[Source],
         enriching: Sequence[Upstream] = (),
         *,
-        region: str = "TR",
         parallel: bool = False,
         observe: Callable[[Asked], None] = lambda _: None,
     ) -> None:
         self._finding = tuple(finding)
         self._enriching = tuple(enriching)
-        self._region = region
         self._parallel = parallel
         self._observe = observe
 
@@ -95,7 +93,7 @@ class Sources:
         started = time.perf_counter()
         try:
             returned = await source.upstream.lookup(number)
-            holding = holders(returned, number, self._region)
+            holding = holders(returned, number)
             possible = distinct(holding)
             contact = pick(possible, source.several, source.newest_by)
         except AdapterError as exc:

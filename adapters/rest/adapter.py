@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from adapters.placeholders import contact_values, number_values
+from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
 from adapters.rest.answer import Reading, parsed
 from adapters.rest.errors import check_status, translated
 from adapters.rest.options import RestConfig, plain, split_url
 from adapters.rest.template import Values, filled_body, filled_header, filled_path
-from proxy.adapter import Adapter, AdapterError, Contact, PhoneNumber, Unavailable
+from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Unavailable
 
 LONGEST_ANSWER = 64 * 1024
 """Bytes. What is longer is no answer about one caller, and reading it would hold up the others."""
@@ -67,6 +67,14 @@ class RestAdapter(Adapter):
                 return
         async with self._response("GET", split_url(self._config.ping_url)[1], self._authorization) as response:
             check_status(response.status, response.headers.get("Retry-After"))
+
+    async def inspect(self, number: PhoneNumber) -> Inspection:
+        """Ask for a number that nobody has; a source that enriches has nothing to ask for."""
+        needs = self._names.difference(NUMBER_FORMS)
+        found = () if needs else await self.lookup(number)
+        told = "record: is there for a number that nobody has, and without numbers - allowed: numbers, to be checked"
+        problems = [told] if any(not contact.numbers for contact in found) else []
+        return Inspection(frozenset(self._config.fields), frozenset(needs), problems)
 
     async def close(self) -> None:
         if self._session is not None:

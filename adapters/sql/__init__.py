@@ -1,5 +1,6 @@
-"""Asks a database with one SELECT: the columns of the rows that it returns are the fields of the contacts."""
+"""Asks a database with SELECTs: the columns of the rows that they return are the fields of the contacts."""
 
-from adapters.sql.adapter import SqlAdapter, SqlConfig
+from adapters.sql.adapter import SqlAdapter
+from adapters.sql.options import SqlConfig
 
 __all__ = ["SqlAdapter", "SqlConfig"]

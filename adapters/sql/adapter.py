@@ -1,88 +1,81 @@
-"""Asks a database with the operator's own SELECT."""
+"""Asks a database with the operator's own SELECTs."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
-from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from adapters.placeholders import contact_values, number_values, refuse_none, refuse_wrong_names
-from adapters.sql.connections import Connections, Row
-from adapters.sql.databases import check_url, make_engine
-from adapters.sql.rows import contact_of, contacts_of
-from adapters.sql.statement import check_statement, placeholders, prepared
-from proxy.adapter import Adapter, AdapterConfig, Contact, PhoneNumber, Scalar, SecretStr, as_text
-
-
-class SqlConfig(AdapterConfig):
-    """The options. The role `find` needs placeholders such as `:e164`, the role `enrich` fields of the contact."""
-
-    url: SecretStr = Field(description="sqlite+aiosqlite:///crm.db or postgresql+asyncpg://user@host/database")
-    password: SecretStr | None = Field(default=None, description="Of the database user, when it is not in the URL")
-    statement: str = Field(description="One SELECT, with placeholders such as :e164, :national or, to enrich, :owner")
-    pool_size: int = Field(default=5, ge=1, le=100, description="Connections, at most")
-    _folder: Path = PrivateAttr(default=Path())
-
-    @field_validator("url")
-    @classmethod
-    def _url_can_be_used(cls, url: SecretStr) -> SecretStr:
-        check_url(url.get_secret_value())
-        return url
-
-    @field_validator("statement")
-    @classmethod
-    def _statement_is_safe(cls, statement: str, info: ValidationInfo) -> str:
-        check_statement(statement)
-        names = placeholders(statement)
-        refuse_wrong_names(names, info, ":%s")
-        refuse_none(names, info, ":%s")
-        return statement
-
-    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
-        """Keep the TOML's folder, to which the path of an SQLite file is relative."""
-        self._folder = Path((context or {}).get("folder", "."))
-
-    def make_engine(self) -> AsyncEngine:
-        """Return a new connection pool, not yet connected."""
-        password = self.password.get_secret_value() if self.password else None
-        return make_engine(self.url.get_secret_value(), password, self._folder, self.pool_size)
+from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
+from adapters.sql.connections import Answer, Connections, Values
+from adapters.sql.inspection import inspect
+from adapters.sql.options import SqlConfig
+from adapters.sql.rows import contact_of, contacts_of, has_numbers
+from adapters.sql.spellings import keys_of
+from adapters.sql.statement import NUMBERS, Statement
+from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, as_text
 
 
 class SqlAdapter(Adapter):
-    """Runs one prepared SELECT for each lookup."""
+    """Runs prepared SELECTs for each lookup, one after another."""
 
     Config = SqlConfig
 
     def __init__(self, config: SqlConfig) -> None:
         self._config = config
-        self._names = placeholders(config.statement)
-        self._statement = prepared(config.statement, self._names)
+        self._statements = config.read_statements()
         self._connections: Connections | None = None
 
     async def open(self) -> None:
         self._connections = Connections(self._config.make_engine(), self._config.pool_size)
 
     async def lookup(self, key: PhoneNumber) -> list[Contact]:
-        """Return a contact for each row. Raises AdapterError."""
-        return contacts_of(await self._rows(self._statement, number_values(key, self._names)))
+        """Return a contact for each row, up to the first statement that finds the caller. Raises AdapterError."""
+        values = values_of(key)
+        found: list[Contact] = []
+        for statement in self._statements:
+            contacts = contacts_of((await self._run(statement, values)).rows)
+            found += contacts
+            if any(not contact.numbers or any(map(key.is_in, contact.numbers)) for contact in contacts):
+                break
+        return found
 
     async def enrich(self, contact: Contact) -> Contact:
-        """Return the contact with the columns of the first row as fields. Raises AdapterError."""
-        values = contact_values(contact, self._names)
-        rows = await self._rows(self._statement, values) if values is not None else []
-        return contact.with_fields(contact_of(rows[0]).fields) if rows else contact
+        """Return the contact with the columns of each statement's first row as fields. Raises AdapterError."""
+        for statement in self._statements:
+            values = contact_values(contact, statement.names)
+            if values is not None:
+                answer = await self._run(statement, {name: as_text(value) for name, value in values.items()})
+                contact = contact.with_fields(contact_of(answer.rows[0]).fields) if answer.rows else contact
+        return contact
 
     async def ping(self) -> None:
         """Return when the database answers. Raises AdapterError."""
-        await self._rows(text("SELECT 1"), {})
+        await self._opened().ping()
+
+    async def inspect(self, number: PhoneNumber) -> Inspection:
+        """Run each statement for a number that nobody has, and look at how the database goes about it."""
+        is_one = self._config.statement is not None
+        statements = {
+            "statement" if is_one else f"statements.{place}": statement
+            for place, statement in enumerate(self._statements, 1)
+        }
+        return await inspect(self._opened(), self._config.kind_of_database(), statements, values_of(number))
 
     async def close(self) -> None:
         if self._connections is not None:
             await self._connections.close()
 
-    async def _rows(self, statement: TextClause, values: Mapping[str, Scalar]) -> list[Row]:
+    def _opened(self) -> Connections:
         if self._connections is None:
             raise RuntimeError("asked before it was opened")
-        return await self._connections.rows(statement, {name: as_text(value) for name, value in values.items()})
+        return self._connections
+
+    async def _run(self, statement: Statement, values: Values) -> Answer:
+        needed = {name: values[name] for name in statement.names}
+        answer = await self._opened().run(statement.clause, needed)
+        if statement.compares_keys and not has_numbers(answer.columns):
+            raise AdapterError("the statement compares digits, but none of its columns is called number")
+        return answer
+
+
+def values_of(key: PhoneNumber) -> dict[str, str | Sequence[str]]:
+    """Return what the placeholders stand for when a contact is looked for."""
+    forms = {name: as_text(value) for name, value in number_values(key, NUMBER_FORMS).items()}
+    return {**forms, **keys_of(key), NUMBERS: list(dict.fromkeys(forms.values()))}

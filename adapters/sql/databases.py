@@ -1,19 +1,22 @@
 """The databases that can be asked, and how each is made to only read and never to hang."""
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-SQLITE = "sqlite+aiosqlite"
-
-PATIENCE = 5.0
+PATIENCE = 5
 """Seconds for which a database may be silent. The proxy waits far shorter; this ends what it has left behind."""
+
+MOST_ROWS = 100
+"""A statement that finds more for one number does not compare whole numbers."""
 
 OLDEST_CONNECTION = 1800
 """Seconds after which a connection is made anew: firewalls forget idle ones."""
@@ -21,79 +24,206 @@ OLDEST_CONNECTION = 1800
 OLDEST_FILE = 10
 """The same for SQLite, where a connection keeps reading the old file when an export has replaced it."""
 
+STEPS = 10_000
+"""Of SQLite's machine, between two looks at the clock; well below a millisecond."""
+
+ODBC_DRIVER = "ODBC Driver 18 for SQL Server"
+"""The driver for SQL Server, where the operator names no other."""
+
+Arguments = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One kind of database."""
+    """One kind of database, and the driver that speaks to it."""
 
+    driver: str
+    """Of a URL: `kind+driver`"""
     example: str
-    """A URL of it"""
+    """Of a URL"""
     extra: str
     """The extra of this distribution that installs its driver"""
-    connection: Callable[[URL, Path], tuple[URL, dict[str, Any]]]
-    """Takes the operator's URL and the TOML's folder; returns the driver's URL and arguments"""
+    arguments: Callable[[URL, Path, int], tuple[URL, Arguments]]
+    """Takes the operator's URL, the TOML's folder and the pool's size; returns the driver's URL and arguments"""
+    prepare: Callable[[Engine], None] = lambda _: None
+    """Sees to each new connection of an engine"""
+    also: str = ""
+    """What the driver needs beside the extra"""
+    engine_arguments: Callable[[], Arguments] = lambda: {"isolation_level": "AUTOCOMMIT", "pool_pre_ping": True}
+    """One SELECT needs no transaction, which would cost two more round trips"""
 
 
-def _sqlite(url: URL, folder: Path) -> tuple[URL, dict[str, Any]]:
+def _sqlite(url: URL, folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
     """Open the file read-only: otherwise a misspelt name would make a new, empty database."""
     file = (folder / (url.database or "")).resolve()
     return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"}), {"timeout": 0.5}
 
 
-def _postgresql(url: URL, _folder: Path) -> tuple[URL, dict[str, Any]]:
+def _limit_sqlite(engine: Engine) -> None:
+    """Break statements off that take longer than PATIENCE; SQLite has no such setting."""
+
+    def connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's and the driver's
+        ends = record.info["ends"] = [float("inf")]
+        connection.run_async(lambda driver: driver.set_progress_handler(lambda: time.monotonic() > ends[0], STEPS))
+
+    def begins(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        connection.info["ends"][0] = time.monotonic() + PATIENCE
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "before_cursor_execute", begins)
+
+
+def _postgresql(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
     settings = {
         "application_name": "tanima",
         "default_transaction_read_only": "on",
-        "statement_timeout": f"{PATIENCE * 1000:.0f}",
+        "statement_timeout": str(PATIENCE * 1000),
     }
     # The server's own limit comes first: it leaves the connection usable.
     return url, {"timeout": PATIENCE, "command_timeout": PATIENCE + 0.5, "server_settings": settings}
 
 
+def _mysql(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+    return url, {"connect_timeout": PATIENCE, "charset": "utf8mb4", "program_name": "tanima"}
+
+
+def _limit_mysql(engine: Engine) -> None:
+    # MariaDB and MySQL each read the comment that is meant for it.
+    limits = f"/*M! , max_statement_time={PATIENCE} */ /*!50708 , max_execution_time={PATIENCE * 1000} */"
+    _run_on_connect(
+        engine,
+        "SET SESSION TRANSACTION READ ONLY",
+        f"SET SESSION sql_select_limit={MOST_ROWS + 1}, lock_wait_timeout={PATIENCE} {limits}",
+    )
+
+
+def _sql_server(url: URL, _folder: Path, pool_size: int) -> tuple[URL, Arguments]:
+    if not {"driver", "odbc_connect"} & set(map(str.lower, url.query)):
+        url = url.update_query_dict({"driver": ODBC_DRIVER})
+    # Threads of its own: hung ones must not keep others waiting. Twice as many as connections, so that new ones can
+    # be tried while the old ones hang. Autocommit is set here, as setting it later would block the event loop.
+    threads = ThreadPoolExecutor(2 * pool_size, thread_name_prefix="odbc")
+    return url, {"timeout": PATIENCE, "autocommit": True, "executor": threads}
+
+
+def _limit_sql_server(engine: Engine) -> None:
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        connection.driver_connection._conn.timeout = PATIENCE  # noqa: SLF001 - of statements; aioodbc only shows it
+
+    def fails(context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        context.invalidate_pool_on_disconnect = False  # one slow statement says nothing about other connections
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "handle_error", fails)
+    _run_on_connect(engine, f"SET LOCK_TIMEOUT {PATIENCE * 1000}", f"SET ROWCOUNT {MOST_ROWS + 1}")
+
+
+def _oracle(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+    return url, {"tcp_connect_timeout": PATIENCE}
+
+
+def _limit_oracle(engine: Engine) -> None:
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        connection.driver_connection.call_timeout = PATIENCE * 1000
+
+    event.listen(engine, "connect", connected)
+
+
+def _run_on_connect(engine: Engine, *statements: str) -> None:
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+
+    event.listen(engine, "connect", connected)
+
+
+def _mysql_named(kind: str) -> Database:
+    return Database("aiomysql", f"{kind}+aiomysql://user@host/database", kind, _mysql, _limit_mysql)
+
+
 DATABASES: Mapping[str, Database] = {
-    SQLITE: Database("sqlite+aiosqlite:///crm.db", "", _sqlite),
-    "postgresql+asyncpg": Database("postgresql+asyncpg://user@host/database", "postgresql", _postgresql),
+    "sqlite": Database(
+        "aiosqlite",
+        "sqlite+aiosqlite:///crm.db",
+        "",
+        _sqlite,
+        _limit_sqlite,
+        engine_arguments=lambda: {"isolation_level": "AUTOCOMMIT", "pool_recycle": OLDEST_FILE},
+    ),
+    "postgresql": Database("asyncpg", "postgresql+asyncpg://user@host/database", "postgresql", _postgresql),
+    "mariadb": _mysql_named("mariadb"),
+    "mysql": _mysql_named("mysql"),
+    "mssql": Database(
+        "aioodbc",
+        "mssql+aioodbc://user@host/database",
+        "mssql",
+        _sql_server,
+        _limit_sql_server,
+        " and unixODBC (libodbc2)",
+        lambda: {"pool_pre_ping": True},  # see _sql_server for its autocommit
+    ),
+    "oracle": Database(
+        "oracledb_async", "oracle+oracledb_async://user@host/?service_name=name", "oracle", _oracle, _limit_oracle
+    ),
 }
+"""By the kind of database. SQL Server and Oracle have no session that only reads; they let no SELECT write."""
 
 
-def check_url(text: str) -> None:
-    """Raise ValueError when `text` is no URL of a database that can be asked, or its driver is not installed."""
+def kind_of(url: URL) -> str:
+    """Return the kind of database, a key of DATABASES."""
+    return url.get_backend_name()
+
+
+def read_url(text: str) -> URL:
+    """Return a URL of a database that can be asked. Raises ValueError, also when its driver is not installed."""
     examples = " or ".join(database.example for database in DATABASES.values())
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as exc:
         raise ValueError(f"is no URL of a database - allowed: {examples}") from exc
-    database = DATABASES.get(url.drivername)
-    if database is None:
+    kind, _, driver = url.drivername.partition("+")
+    if kind not in DATABASES or driver != DATABASES[kind].driver:
         raise ValueError(f"names a database or a driver that is not supported - allowed: {examples}")
+    check_driver(kind)
+    if kind == "sqlite":
+        check_file(url.database or "", url.query)
+    return url
+
+
+def check_driver(kind: str) -> None:
+    """Raise ValueError when the driver for a kind of database is not installed."""
+    database = DATABASES[kind]
     try:
-        url.get_dialect().import_dbapi()
+        URL.create(f"{kind}+{database.driver}").get_dialect().import_dbapi()
     except ImportError as exc:
         extra = f"[{database.extra}]" if database.extra else ""
-        raise ValueError(f"needs a driver that is not installed - allowed: after pip install 'tanima{extra}'") from exc
-    if url.drivername == SQLITE:
-        _check_file(url)
+        install = f"pip install 'tanima{extra}'{database.also}"
+        raise ValueError(f"needs a driver that is not installed - allowed: after {install}") from exc
 
 
-def _check_file(url: URL) -> None:
-    name = url.database or ":memory:"
-    if name.startswith((":memory:", "file:")) or url.query:
-        raise ValueError("names no plain file - allowed: sqlite+aiosqlite:///crm.db, relative to the TOML's folder")
+def check_file(name: str, query: Mapping[str, Any]) -> None:
+    """Raise ValueError when `name` is no plain file that SQLite can open."""
+    if not name or name.startswith((":memory:", "file:")) or query:
+        raise ValueError("names no plain file - allowed: a file such as crm.db, relative to the TOML's folder")
 
 
-def make_engine(text: str, password: str | None, folder: Path, pool_size: int) -> AsyncEngine:
+def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine:
     """Return the connection pool, which connects when it is first asked."""
-    url = make_url(text)
-    if password is not None:
-        url = url.set(password=password)
-    url, arguments = DATABASES[url.drivername].connection(url, folder)
-    return create_async_engine(
+    database = DATABASES[kind_of(url)]
+    url, arguments = database.arguments(url, folder, pool_size)
+    settings = {"pool_recycle": OLDEST_CONNECTION} | database.engine_arguments()
+    engine = create_async_engine(
         url,
         connect_args=arguments,
-        isolation_level="AUTOCOMMIT",  # one SELECT needs no transaction, which would cost two more round trips
         skip_autocommit_rollback=True,
         hide_parameters=True,  # numbers stay out of errors
         pool_size=pool_size,
         max_overflow=0,
-        pool_recycle=OLDEST_FILE if url.drivername == SQLITE else OLDEST_CONNECTION,
+        **settings,
     )
+    database.prepare(engine.sync_engine)
+    if threads := arguments.get("executor"):
+        event.listen(engine.sync_engine, "engine_disposed", lambda _: threads.shutdown(wait=False))
+    return engine

@@ -2,13 +2,36 @@
 
 import math
 import re
+import string
 from collections.abc import Iterable, Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 from proxy.adapter import Contact, Scalar, as_text
 
-_NUMBER = re.compile(r"number(_?[0-9]+)?", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"number(_?[0-9]+)?")
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_LARGEST_NUMBER = 8
+"""Bytes"""
+
+
+def folded(column: str) -> str:
+    """Return the name under which a column is known: in small letters, and the same in every country.
+
+    Only A to Z are changed: databases spell names as they please, and a Turkish small I is not an i.
+    """
+    return column.translate(_LOWER)
+
+
+def has_numbers(columns: Iterable[str]) -> bool:
+    """Tell whether there is a column for the contact's numbers: `number`, `number2`, `number_3`..."""
+    return any(_NUMBER.fullmatch(folded(column)) for column in columns)
+
+
+def fields_in(columns: Iterable[str]) -> frozenset[str]:
+    """Return the names of the fields that the columns give."""
+    names = map(folded, columns)
+    return frozenset(name for name in names if name not in {"name", "id"} and not _NUMBER.fullmatch(name))
 
 
 def contacts_of(rows: Iterable[Mapping[str, object]]) -> list[Contact]:
@@ -16,22 +39,23 @@ def contacts_of(rows: Iterable[Mapping[str, object]]) -> list[Contact]:
 
     Such a contact would pass for anybody's: the proxy checks only the numbers that there are.
     """
-    contacts = [(contact_of(row), any(map(_NUMBER.fullmatch, row))) for row in rows]
+    contacts = [(contact_of(row), has_numbers(row)) for row in rows]
     return [contact for contact, must_have_numbers in contacts if contact.numbers or not must_have_numbers]
 
 
 def contact_of(row: Mapping[str, object]) -> Contact:
-    """Return a row as a contact. `name`, `id`, `number`, `number2`... are known in any case."""
+    """Return a row as a contact. Its columns are the fields, but for `name`, `id` and the numbers."""
     fields: dict[str, Scalar] = {}
     known: dict[str, str] = {}
     numbers: list[str] = []
     for column, value in row.items():
-        if _NUMBER.fullmatch(column):
+        name = folded(column)
+        if _NUMBER.fullmatch(name):
             numbers.append(as_text(plain(value)))
-        elif column.lower() in {"name", "id"}:
-            known[column.lower()] = as_text(plain(value))
+        elif name in {"name", "id"}:
+            known[name] = as_text(plain(value))
         else:
-            fields[column] = plain(value)
+            fields[name] = plain(value)
     return Contact(known.get("name", ""), fields, tuple(filter(None, numbers)), known.get("id", ""))
 
 
@@ -43,6 +67,8 @@ def plain(value: object) -> Scalar:
         return _number(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
+    if isinstance(value, timedelta):  # MariaDB's and MySQL's TIME
+        return _clock(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _decoded(bytes(value))
     return str(value).rstrip()  # CHAR columns are padded with blanks
@@ -56,8 +82,17 @@ def _number(value: float | Decimal) -> Scalar:
     return float(value)
 
 
+def _clock(value: timedelta) -> str:
+    minutes, seconds = divmod(abs(int(value.total_seconds())), 60)
+    return f"{'-' if value < timedelta(0) else ''}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
 def _decoded(value: bytes) -> Scalar:
+    """Return bytes as the text that they are, or as the number that a BIT column means."""
     try:
-        return value.decode("utf-8").rstrip()
+        text = value.decode("utf-8").rstrip()
     except UnicodeDecodeError:
-        return None
+        text = ""
+    if text.isprintable() and (text or not value.strip()):
+        return text
+    return int.from_bytes(value) if len(value) <= _LARGEST_NUMBER else None

@@ -1,9 +1,26 @@
-"""Reads the operator's SQL: one SELECT, whose placeholders are bound and never pasted into it."""
+"""Reads the operator's SQL: one SELECT, whose placeholders are bound and never pasted into it.
+
+What stands in braces is put in when the configuration is read: a name from `literals`, such as the firm's number in
+`LG_{firm}_CLCARD`, or one of the expressions of `adapters.sql.spellings`, such as `{caller_in(phone, mobile)}`.
+"""
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import String, TextClause, bindparam, text
+from sqlalchemy import BindParameter, String, TextClause, Unicode, bindparam, text
+from sqlalchemy.types import TypeEngine
+
+from adapters.placeholders import NUMBER_FORMS
+from adapters.sql.spellings import FIRST_TEN, LAST_TEN, SPELLINGS, Spellings
+
+NUMBERS = "numbers"
+"""The placeholder for all forms of the number, as a list"""
+
+FORMS = (*NUMBER_FORMS, FIRST_TEN, LAST_TEN, NUMBERS)
+"""What a placeholder may be when a contact is looked for."""
+
+CALLER_IN = "caller_in"
 
 _PLACEHOLDER = re.compile(r"(?<![:\w\\]):\w")
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
@@ -14,32 +31,179 @@ _NO_SQL = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_BRACKETED = re.compile(r"\[[^\]]*\]")
+"""A quoted name of SQL Server's, where an apostrophe or a semicolon means nothing."""
+
+_WRITES = re.compile(
+    r"""(?<![\w.@#$])
+    (?: update|delete|merge|into|drop|alter|create|grant|revoke|exec|execute|call
+      | (?:insert|truncate)(?!\s*\()                # which are functions too
+    )(?![\w$#])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words that no reading statement has. Some databases take a second statement without a semicolon before it."""
+
+_IN_LIST = re.compile(r"(?<=[\s)])in\s*\(?\s*:numbers\b(?!\s*,)(\s*\))?", re.IGNORECASE)
+_NUMBER_COLUMN = re.compile(r"\bnumber(_?[0-9]+)?\b|\*", re.IGNORECASE | re.ASCII)
 
 
-def check_statement(statement: str) -> None:
-    """Raise ValueError for anything but one SELECT (or WITH) with its placeholders outside of quotes."""
-    for quoted in _NO_SQL.finditer(statement):
-        if _PLACEHOLDER.search(quoted[0]):
-            raise ValueError(
-                "has a placeholder in quotes or a comment - allowed: a bare :name; in a text \\: for a colon"
-            )
-    bare = _NO_SQL.sub(" ", statement).strip().removesuffix(";")
-    if re.search(r"['\"`]", bare):
-        raise ValueError("has a quote that does not end - allowed: one SELECT")
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that can be run."""
+
+    clause: TextClause
+    names: frozenset[str]
+    """Of the placeholders"""
+    keys: tuple[str, ...] = ()
+    """The expressions that it compares with the first and the last ten digits: what indexes are made of"""
+
+    @property
+    def compares_keys(self) -> bool:
+        """Whether it finds candidates only: each row must carry the numbers to check."""
+        return not self.names.isdisjoint({FIRST_TEN, LAST_TEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """`{name(...)}` or `{name}` at a place of a statement."""
+
+    start: int
+    end: int
+    name: str
+    numbers: tuple[tuple[str, ...], ...] | None
+    """Its arguments: the columns, or several that together hold one number; None when it has no parentheses"""
+
+
+def read_statement(
+    written: str, *, kind: str, literals: Mapping[str, str], country_code: str, procedures: bool = False
+) -> Statement:
+    """Return what the operator wrote as a statement for a kind of database.
+
+    `procedures` allows EXEC and CALL. Raises ValueError for anything but one SELECT (or WITH) with its
+    placeholders outside of quotes, and for braces that name nothing.
+    """
+    sql = re.sub(r"\{(\w+)\}", lambda match: literals.get(match[1], match[0]), written).strip()
+    mask = masked(sql, kind)
+    macros = list(macros_in(sql, mask))
+    for macro in macros:
+        _check_macro(macro, literals)
+    _check(sql, mask, procedures=procedures)
+    keys: list[str] = []
+    for macro in reversed(macros):
+        expansion = _expanded(macro, SPELLINGS[kind], country_code, keys)
+        sql = sql[: macro.start] + expansion + sql[macro.end :]
+    sql = _IN_LIST.sub("IN :numbers", sql.removesuffix(";"))
+    if re.search(r"(?<!IN )(?<![\w\\]):numbers\b", sql):
+        raise ValueError("has :numbers in another place than behind IN - allowed: column IN :numbers")
+    names = frozenset(text(sql).compile().params)
+    statement = Statement(text(sql).bindparams(*(_parameter(name, kind) for name in names)), names, tuple(keys))
+    if statement.compares_keys and not procedures and not _NUMBER_COLUMN.search(mask):
+        raise ValueError(
+            f"compares digits and has no column called number - allowed: SELECT ..., phone AS number ... WHERE "
+            f"{{{CALLER_IN}(phone)}}"
+        )
+    return statement
+
+
+def masked(sql: str, kind: str) -> str:
+    """Return a text of the same length with blanks in the place of comments, texts and quoted names."""
+
+    def blank(match: re.Match[str]) -> str:
+        return " " * len(match[0])
+
+    mask = _NO_SQL.sub(blank, sql)
+    return _BRACKETED.sub(blank, mask) if kind == "mssql" else mask
+
+
+def macros_in(sql: str, mask: str) -> Iterator[Macro]:
+    """Yield what stands in braces outside of quotes. Raises ValueError for a brace that does not end."""
+    end = 0
+    while (start := mask.find("{", end)) >= 0:
+        end = mask.find("}", start) + 1
+        if not end:
+            raise ValueError("has a brace that does not end - allowed: {name} or {caller_in(column)}")
+        call = re.compile(r"\{\s*(\w*)\s*\((.*)\)\s*\}", re.DOTALL).fullmatch(mask, start, end)
+        if call is None:
+            yield Macro(start, end, sql[start + 1 : end - 1].strip(), None)
+            continue
+        spans = _split(mask, *call.span(2), ",")
+        numbers = tuple(tuple(sql[slice(*part)].strip() for part in _split(mask, *span, "+")) for span in spans)
+        yield Macro(start, end, call[1], numbers)
+
+
+def values_of(forms: Mapping[str, str]) -> list[str]:
+    """Return the values of `:numbers`: all forms of the number, each once."""
+    return list(dict.fromkeys(forms[form] for form in NUMBER_FORMS))
+
+
+def _check_macro(macro: Macro, literals: Mapping[str, str]) -> None:
+    functions = ", ".join(f"{{{name}(column)}}" for name in (CALLER_IN, FIRST_TEN, LAST_TEN))
+    if macro.numbers is None:
+        named = "".join(f"{{{name}}}, " for name in literals)
+        raise ValueError(f"has {{{macro.name}}}, which is not in literals - allowed: {named}{functions}")
+    if macro.name not in {CALLER_IN, FIRST_TEN, LAST_TEN}:
+        raise ValueError(f"has {{{macro.name}(...)}} - allowed: {functions}")
+    if not all(part for number in macro.numbers for part in number):
+        raise ValueError(f"has {{{macro.name}(...)}} without a column in it - allowed: a column, or area + number")
+    if macro.name != CALLER_IN and len(macro.numbers) != 1:
+        raise ValueError(f"has {{{macro.name}(...)}} with several columns - allowed: one, or area + number")
+
+
+def _check(sql: str, mask: str, *, procedures: bool) -> None:
+    _check_quotes(sql, mask)
+    bare = mask.strip().removesuffix(";")
     if ";" in bare:
         raise ValueError("has a second statement - allowed: one SELECT")
-    if not re.match(r"(select|with)\b", bare, re.IGNORECASE):
+    if re.match(r"(exec|execute|call)\b", bare, re.IGNORECASE):
+        if not procedures:
+            raise ValueError("runs a procedure, which may write - allowed: one SELECT; this with procedures = true")
+        bare = bare.split(maxsplit=1)[-1]
+    elif not re.match(r"(select|with)\b", bare, re.IGNORECASE):
         raise ValueError("does not begin with SELECT or WITH - allowed: one SELECT")
+    if writes := _WRITES.search(bare):
+        told = f"has {writes[0].upper()} in it - allowed: one SELECT, which only reads"
+        raise ValueError(f"{told}; a column of that name in quotes")
     if cast := _CAST.search(bare):
         raise ValueError(f"has :{cast[1]}:: in it - allowed: CAST(:{cast[1]} AS type)")
 
 
-def placeholders(statement: str) -> frozenset[str]:
-    """Return the names of the placeholders."""
-    return frozenset(text(statement).compile().params)
+def _check_quotes(sql: str, mask: str) -> None:
+    for quoted in _NO_SQL.finditer(sql):
+        if _PLACEHOLDER.search(quoted[0]):
+            raise ValueError(
+                "has a placeholder in quotes or a comment - allowed: a bare :name; in a text \\: for a colon"
+            )
+        if quoted[0].startswith(("/*!", "/*M!")):
+            raise ValueError("has a comment that MySQL runs - allowed: one SELECT")
+    if re.search(r"['\"`]|/\*", mask):
+        raise ValueError("has a quote that does not end - allowed: one SELECT")
 
 
-def prepared(statement: str, names: Collection[str]) -> TextClause:
-    """Return the statement for SQLAlchemy. Every placeholder is a text, so that what it is does not vary by contact."""
-    clause = text(statement.strip().removesuffix(";"))
-    return clause.bindparams(*(bindparam(name, type_=String()) for name in names))
+def _expanded(macro: Macro, spellings: Spellings, country_code: str, keys: list[str]) -> str:
+    """Return what stands in the place of a macro, and add the expressions in it to `keys`."""
+    numbers = macro.numbers or ()
+    for text_ in map(spellings.joined, numbers):
+        if macro.name != LAST_TEN:
+            keys.append(spellings.first_ten(text_, country_code))
+        if macro.name != FIRST_TEN:
+            keys.append(spellings.last_ten(text_))
+    return spellings.caller_in(numbers, country_code) if macro.name == CALLER_IN else keys[-1]
+
+
+def _split(mask: str, start: int, end: int, at: str) -> list[tuple[int, int]]:
+    """Return where the parts of `mask[start:end]` begin and end: between those places of `at` in no brackets."""
+    parts, depth = [], 0
+    for position in range(start, end):
+        depth += (mask[position] in "([") - (mask[position] in ")]")
+        if mask[position] == at and depth == 0:
+            parts.append((start, position))
+            start = position + 1
+    return [*parts, (start, end)]
+
+
+def _parameter(name: str, kind: str) -> BindParameter[str]:
+    """Return a placeholder. Each is a text, so that what it is does not vary by contact."""
+    # SQL Server uses no index of a VARCHAR column for an NVARCHAR value; a contact's field may have any letter.
+    is_national: bool = kind == "mssql" and name not in FORMS
+    text_type: TypeEngine[str] = Unicode() if is_national else String()
+    return bindparam(name, type_=text_type, expanding=name == NUMBERS)

@@ -12,6 +12,8 @@ from typing import NoReturn
 from proxy import logs
 from proxy.app import Deployment, serve
 from proxy.cli.ask import ask_sources, explain_call
+from proxy.cli.init import list_of_recipes, write_recipe
+from proxy.cli.live import inspect_sources
 from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
 from proxy.config.values import parse_listen
@@ -60,9 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         _check,
         "check a configuration",
         "Checks a configuration without using it. Prints one line for each problem, `key: what is wrong - what is "
-        "allowed`, and ends with exit code 2 when there is any.",
+        "allowed`, and ends with exit code 2 when there is any. With --live it also asks the sources, for a number "
+        "that nobody has, and ends with exit code 1 when the configuration does not fit them.",
     )
     _add_config(command)
+    command.add_argument("--live", action="store_true", help="also ask the sources whether it fits them")
 
     command = _command(
         commands,
@@ -88,6 +92,19 @@ def _parser() -> argparse.ArgumentParser:
         "Asks each source of a configuration whether its CRM answers. Ends with exit code 1 when one does not.",
     )
     _add_config(command)
+
+    command = _command(
+        commands,
+        "init",
+        _init,
+        "write a configuration from a recipe",
+        "Writes a configuration for a known CRM, to be completed: its comments tell what must be checked on site. "
+        "Without --recipe it lists the recipes that there are.",
+    )
+    command.add_argument("--recipe", metavar="NAME", help="which CRM, such as logo")
+    command.add_argument(
+        "file", nargs="?", type=Path, default=Path("config.toml"), metavar="FILE", help="config.toml when left out"
+    )
 
     command = _command(
         commands,
@@ -175,7 +192,11 @@ def _check(options: argparse.Namespace) -> int:
     configuration = load(options.config)
     settings = configuration.settings
     print(f"{options.config}: good. Sources: {len(settings.sources)}, rules: {len(settings.rules)}.")
-    return 0
+    if not options.live:
+        return 0
+    lines, fits = run_to_the_end(inspect_sources(configuration))
+    print("\n".join(lines))
+    return 0 if fits else FAILED
 
 
 def _route(options: argparse.Namespace) -> int:
@@ -189,6 +210,17 @@ def _sources(options: argparse.Namespace) -> int:
     lines, all_answer = run_to_the_end(ask_sources(load(options.config)))
     print("\n".join(lines))
     return 0 if all_answer else FAILED
+
+
+def _init(options: argparse.Namespace) -> int:
+    if options.recipe is None:
+        print("\n".join(list_of_recipes()))
+        return 0
+    try:
+        print("\n".join(write_recipe(options.recipe, options.file)))
+    except ValueError as exc:
+        _fail(str(exc))
+    return 0
 
 
 def _demo(options: argparse.Namespace) -> int:

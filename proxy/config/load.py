@@ -14,7 +14,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from proxy.adapter import Adapter, Enriching
 from proxy.config.crosscheck import crosscheck
 from proxy.config.sentences import Path, key_of, sentences
-from proxy.config.settings import Settings, SourceSettings
+from proxy.config.settings import Settings, SourceSettings, SwitchSettings
 from proxy.config.values import FromEnvironment
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
@@ -51,7 +51,8 @@ def load(file: FilePath) -> Configuration:
     except ValidationError as exc:
         problems += sentences(exc, tree, Settings)
     problems += crosscheck(tree)
-    adapters = [_build_adapter(tree, index, file.resolve().parent, problems) for index in _sources_to_build(tree)]
+    context = {"folder": str(file.resolve().parent), "region": _region(tree)}
+    adapters = [_build_adapter(tree, index, context, problems) for index in _sources_to_build(tree)]
     if settings is None or problems:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
@@ -126,21 +127,26 @@ def _sources_to_build(tree: Tree) -> Iterator[int]:
             yield index
 
 
-def _build_adapter(tree: Tree, index: int, folder: FilePath, problems: list[str]) -> Adapter | None:
+def _region(tree: Tree) -> str:
+    """Return the home region, as it will be when nothing is wrong with it."""
+    switch = tree.get("switch")
+    region = switch.get("region") if isinstance(switch, Mapping) else None
+    return region if isinstance(region, str) else SwitchSettings.model_fields["region"].get_default()
+
+
+def _build_adapter(tree: Tree, index: int, context: Mapping[str, str], problems: list[str]) -> Adapter | None:
     """Return the adapter of one source, or None and add the problems."""
     source, path = tree["sources"][index], ("sources", index)
     role = source.get("role", "find")
     try:
-        adapter_class = find_adapter(source["adapter"], folder)
+        adapter_class = find_adapter(source["adapter"], FilePath(context["folder"]))
     except ValueError as exc:
         problems.append(f"{key_of((*path, 'adapter'), tree)}: {source['adapter']!r} {exc}")
         return None
     if role == "enrich" and not issubclass(adapter_class, Enriching):
         problems.append(f"{key_of((*path, 'role'), tree)}: this adapter cannot enrich - allowed: find")
     try:
-        options = adapter_class.Config.model_validate(
-            source.get("options", {}), context={"role": role, "folder": str(folder)}
-        )
+        options = adapter_class.Config.model_validate(source.get("options", {}), context={"role": role, **context})
         return adapter_class(options)
     except ValidationError as exc:
         problems += sentences(exc, tree, adapter_class.Config, (*path, "options"))

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.model import Contact, as_text
@@ -30,9 +31,14 @@ class Greeting:
         if re.search(r"[{}]", _PLACEHOLDER.sub("", self.template)) or not all(map(_FIELD_NAME.fullmatch, names)):
             raise ValueError("is not a greeting template - allowed: text with {field} in it")
 
+    @property
+    def field_names(self) -> Sequence[str]:
+        """The fields that stand in it."""
+        return _PLACEHOLDER.findall(self.template)
+
     def render(self, contact: Contact) -> str:
         """Return whom to greet; empty when the contact has none of the fields, or nothing speakable in them."""
-        values = [speakable(as_text(contact.value(name))) for name in _PLACEHOLDER.findall(self.template)]
+        values = [speakable(as_text(contact.value(name))) for name in self.field_names]
         if values and not any(values):
             return ""
         remaining = iter(values)

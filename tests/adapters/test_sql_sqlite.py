@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from adapters.sql import SqlAdapter
-from adapters.sql.connections import MOST_ROWS
+from adapters.sql.databases import MOST_ROWS
 from proxy.adapter import AdapterError, Contact, Unavailable
 from tests.adapters.sql_crm import AYSE, config, fill, opened
 

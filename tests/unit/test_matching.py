@@ -2,6 +2,7 @@ import pytest
 
 from proxy.matching import Several, distinct, holders, pick
 from proxy.model import Contact, Scalar
+from proxy.testing import phone
 from tests.unit.fakes import NUMBER
 
 AHMET, AYSE = Contact("Ahmet", id="1"), Contact("Ayşe", id="2")
@@ -21,17 +22,17 @@ AHMET, AYSE = Contact("Ahmet", id="1"), Contact("Ayşe", id="2")
 )
 def test_a_contact_with_the_callers_number_or_without_any_is_kept(numbers: tuple[str, ...]) -> None:
     contact = Contact("Ahmet", numbers=numbers)
-    assert holders([contact], NUMBER, "TR") == [contact]
+    assert holders([contact], NUMBER) == [contact]
 
 
 @pytest.mark.parametrize("numbers", [("0530 123 45 68",), ("+49 530 1234567",), ("1234567",), ("0212 555 10 10", "x")])
 def test_a_contact_with_other_numbers_is_no_match(numbers: tuple[str, ...]) -> None:
-    assert holders([Contact("Ahmet", numbers=numbers)], NUMBER, "TR") == []
+    assert holders([Contact("Ahmet", numbers=numbers)], NUMBER) == []
 
 
 def test_numbers_are_read_as_at_home() -> None:
     contact = Contact("Ahmet", numbers=("0530 123 45 67",))
-    assert holders([contact], NUMBER, "DE") == []
+    assert holders([contact], phone("+90 530 123 45 67", "DE")) == []
 
 
 def test_rows_of_one_contact_count_once_and_those_without_an_id_each() -> None:
@@ -42,7 +43,7 @@ def test_rows_of_one_contact_count_once_and_those_without_an_id_each() -> None:
 def test_a_row_with_another_number_does_not_hide_the_row_with_the_callers() -> None:
     other = Contact("Ahmet", numbers=("0212 555 10 10",), id="1")
     right = Contact("Ahmet", numbers=("0530 123 45 67",), id="1")
-    assert distinct(holders([other, right], NUMBER, "TR")) == [right]
+    assert distinct(holders([other, right], NUMBER)) == [right]
 
 
 @pytest.mark.parametrize("several", list(Several))

@@ -164,6 +164,17 @@ def test_check_says_that_it_is_good(config: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == f"{config}: good. Sources: 1, rules: 1.\n"
 
 
+def test_check_asks_the_sources_when_it_is_told_to(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--live", "--config", str(config)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{config}: good. Sources: 1, rules: 1."
+    assert second.startswith("sources.crm: answers (")
+    misspelt = config.read_text(encoding="utf-8").replace("tier =", "teir =", 1)
+    assert "teir" in misspelt
+    config.write_text(misspelt, encoding="utf-8")
+    assert main(["check", "--live", "--config", str(config)]) == 1
+
+
 def test_route_prints_text(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["route", "0530 123 45 67", "--config", str(config)]) == 0
     printed = capsys.readouterr().out

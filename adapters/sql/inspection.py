@@ -1,0 +1,76 @@
+"""Looks at a database as it is now, for `tanima check --live`."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from adapters.sql.connections import Answer, Connections, Values
+from adapters.sql.errors import WRONG_VALUE, words_of
+from adapters.sql.plans import index_for, scanned
+from adapters.sql.rows import fields_in, folded, has_numbers
+from adapters.sql.statement import FORMS, Statement
+from proxy.adapter import AdapterError, Inspection, Unavailable
+
+NOBODYS = "-1"
+"""What stands for a contact's field: a key that no table has, and that can be a text or a number."""
+
+
+async def inspect(
+    connections: Connections, kind: str, statements: Mapping[str, Statement], forms: Values
+) -> Inspection:
+    """Run the statements, each by the option that it stands in, for a number in `forms` that nobody has.
+
+    Raises AdapterError when the database does not answer or lets nobody in.
+    """
+    await connections.ping()
+    fields: set[str] = set()
+    needs: set[str] = set()
+    problems: list[str] = []
+    notes: list[str] = []
+    all_ran = True
+    for option, statement in statements.items():
+        needs |= statement.names.difference(FORMS, fields)
+        values = {name: forms.get(name, NOBODYS) for name in statement.names}
+        started = time.perf_counter()
+        try:
+            answer = await connections.run(statement.clause, values)
+            took = time.perf_counter() - started
+            tables = await scanned(connections, kind, statement.clause, values)
+        except Unavailable:
+            raise
+        except AdapterError as exc:
+            all_ran = False
+            if str(exc) == WRONG_VALUE[1] and needs:
+                notes.append(f"{option}: cannot be tried without a value that a contact has ({words_of(exc)})")
+            else:
+                problems.append(f"{option}: {exc} ({words_of(exc)}) - allowed: what this database can answer")
+            continue
+        fields |= fields_in(answer.columns)
+        problems += [f"{option}: {problem}" for problem in _problems(statement, answer)]
+        notes.append(f"{option}: took {took * 1000:.0f} ms")
+        notes += [f"{option}: {note}" for note in _notes(statement, answer)]
+        notes += [
+            f"{option}: reads all of {table} for each call, which is slow when it is large; faster with"
+            + index_for(kind, table, statement)
+            for table in tables
+        ]
+    return Inspection(frozenset(fields) if all_ran else None, frozenset(needs), problems, notes)
+
+
+def _problems(statement: Statement, answer: Answer) -> Sequence[str]:
+    problems = [
+        f"returns two columns called {name} - allowed: each name once, such as by AS"
+        for name, count in Counter(map(folded, answer.columns)).items()
+        if count > 1
+    ]
+    if statement.compares_keys and not has_numbers(answer.columns):
+        problems.append("compares digits, but returns no numbers to check - allowed: the compared columns AS number")
+    elif answer.rows and not has_numbers(answer.columns):
+        problems.append("finds somebody for a number that nobody has - allowed: a WHERE with the caller's number")
+    return problems
+
+
+def _notes(statement: Statement, answer: Answer) -> Sequence[str]:
+    if statement.names.issubset(FORMS) and not has_numbers(answer.columns):
+        return ["returns no column called number, so nobody checks whether a row has the caller's"]
+    return []

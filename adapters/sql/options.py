@@ -1,0 +1,159 @@
+"""The options of a source that asks a database."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import phonenumbers
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.placeholders import refuse_none, refuse_wrong_names
+from adapters.sql.databases import DATABASES, check_driver, check_file, kind_of, make_engine, read_url
+from adapters.sql.statement import FORMS, Statement, read_statement
+from proxy.adapter import AdapterConfig, SecretStr
+
+PLACE = "Where the database is, when there is no url"
+
+
+UNKNOWN_KIND = "mssql"
+"""Which kind's names may be quoted in the most ways: what is wrong with a statement is told beside a wrong url."""
+
+
+def _country_code(context: Any) -> str:  # noqa: ANN401 - pydantic's
+    return str(phonenumbers.country_code_for_region((context or {}).get("region", "TR")))
+
+
+def _check_literal(literal: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", literal):
+        raise ValueError("is no part of a table's name - allowed: letters A to Z, digits and _")
+    return literal
+
+
+def _check_statement(written: str, info: ValidationInfo) -> str:
+    if "literals" not in info.data:  # told already; what is in braces cannot be known
+        return written
+    url: SecretStr | None = info.data.get("url")
+    statement = read_statement(
+        written,
+        kind=kind_of(make_url(url.get_secret_value())) if url else info.data.get("kind") or UNKNOWN_KIND,
+        literals=info.data["literals"],
+        country_code=_country_code(info.context),
+        procedures=info.data.get("procedures", False),
+    )
+    refuse_wrong_names(statement.names, info, ":%s", FORMS)
+    refuse_none(statement.names, info, ":%s")
+    return written
+
+
+class SqlConfig(AdapterConfig):
+    """The options. The role `find` needs placeholders such as `:e164`, the role `enrich` fields of the contact."""
+
+    url: SecretStr | None = Field(
+        default=None, description="sqlite+aiosqlite:///crm.db, or kind+driver://user@host/name"
+    )
+    kind: Literal["sqlite", "postgresql", "mariadb", "mysql", "mssql", "oracle"] | None = Field(
+        default=None, validate_default=True, description="The kind of database, when there is no url"
+    )
+    host: str | None = Field(default=None, min_length=1, validate_default=True, description=PLACE)
+    port: int | None = Field(default=None, ge=1, le=65535, description=PLACE)
+    database: str | None = Field(
+        default=None, min_length=1, validate_default=True, description="Its name; SQLite's file"
+    )
+    user: str | None = Field(default=None, min_length=1, description="Who logs in, when there is no url")
+    driver_options: dict[str, str] = Field(
+        default={}, description="What else the driver is to know: { ssl = 'require' }"
+    )
+    password: SecretStr | None = Field(default=None, description="Of the database user, when it is not in the url")
+    literals: dict[str, Annotated[str, AfterValidator(_check_literal)]] = Field(
+        default={}, description="What {name} means in a statement, such as a firm's number in the name of a table"
+    )
+    procedures: bool = Field(default=False, description="Whether a statement may run a procedure, which may write")
+    statement: Annotated[str, AfterValidator(_check_statement)] | None = Field(
+        default=None, description="One SELECT, with placeholders such as :e164, :national or, to enrich, :owner"
+    )
+    statements: list[Annotated[str, AfterValidator(_check_statement)]] = Field(
+        default=[], max_length=10, validate_default=True, description="Several, in order"
+    )
+    pool_size: int = Field(default=5, ge=1, le=100, description="Connections, at most")
+    _folder: Path = PrivateAttr(default=Path())
+    _country_code: str = PrivateAttr(default="90")
+
+    @field_validator("url")
+    @classmethod
+    def _url_can_be_used(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            read_url(url.get_secret_value())
+        return url
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_can_be_used(cls, kind: str | None, info: ValidationInfo) -> str | None:
+        if "url" in info.data and (kind is None) == (info.data["url"] is None):
+            told = "is given beside url" if kind else "is missing, and so is url"
+            raise ValueError(f"{told} - allowed: url, or kind with host, database and user")
+        if kind is not None:
+            check_driver(kind)
+        return kind
+
+    @field_validator("host", "port", "database", "user", "driver_options")
+    @classmethod
+    def _place_fits(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - of any of them
+        kind = info.data.get("kind")
+        if value and info.data.get("url") is not None:
+            raise ValueError("is given beside url - allowed: in the url, or with kind in its place")
+        if value and kind == "sqlite" and info.field_name != "database":
+            raise ValueError("is nothing that SQLite knows - allowed: kind and database")
+        if not value and kind and info.field_name == "database":
+            raise ValueError("is missing - allowed: the database's name, or SQLite's file")
+        if not value and kind not in {None, "sqlite"} and info.field_name == "host":
+            raise ValueError("is missing - allowed: the server's name")
+        if value and kind == "sqlite":
+            check_file(value, {})
+        return value
+
+    @field_validator("statements")
+    @classmethod
+    def _there_is_one(cls, statements: list[str], info: ValidationInfo) -> list[str]:
+        if "statement" in info.data and (not statements) == (info.data["statement"] is None):
+            told = "is given beside statement" if statements else "is missing, and so is statement"
+            raise ValueError(f"{told} - allowed: one of them")
+        return statements
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
+        """Keep the TOML's folder, to which the path of an SQLite file is relative, and the home country's code."""
+        self._folder = Path((context or {}).get("folder", "."))
+        self._country_code = _country_code(context)
+
+    def kind_of_database(self) -> str:
+        """Return a key of `adapters.sql.databases.DATABASES`."""
+        return kind_of(self._whole_url())
+
+    def make_engine(self) -> AsyncEngine:
+        """Return a new connection pool, not yet connected."""
+        return make_engine(self._whole_url(), self._folder, self.pool_size)
+
+    def read_statements(self) -> list[Statement]:
+        """Return the statements, ready to be run."""
+        return [
+            read_statement(
+                written,
+                kind=self.kind_of_database(),
+                literals=self.literals,
+                country_code=self._country_code,
+                procedures=self.procedures,
+            )
+            for written in self.statements or filter(None, [self.statement])
+        ]
+
+    def _whole_url(self) -> URL:
+        password = self.password.get_secret_value() if self.password else None
+        if self.url is not None:
+            url = make_url(self.url.get_secret_value())
+            return url if password is None else url.set(password=password)
+        kind = self.kind or ""
+        query, name = dict(self.driver_options), self.database
+        if kind == "oracle":  # where the name behind the slash is that of an instance, which hardly anybody means
+            query, name = {"service_name": name or ""} | query, None
+        return URL.create(f"{kind}+{DATABASES[kind].driver}", self.user, password, self.host, self.port, name, query)

@@ -1,0 +1,101 @@
+"""Asks the sources of a configuration whether it fits them, for `tanima check --live`."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+
+import phonenumbers
+
+from proxy.adapter import Adapter, Inspectable, Inspection
+from proxy.app import Deployment
+from proxy.cli.waiting import still_at_work
+from proxy.config import Configuration
+from proxy.config.settings import Settings
+from proxy.detached import detach, wait_at_most
+from proxy.errors import AdapterError
+from proxy.model import as_contacts
+from proxy.phone import PhoneNumber
+
+LONGEST_LOOK = 30.0
+"""Seconds for one source."""
+
+ALWAYS_THERE = frozenset({"name", "id"})
+"""What every contact has, if only empty, and what can be asked for like a field."""
+
+
+async def inspect_sources(configuration: Configuration) -> tuple[list[str], bool]:
+    """Return what there is to say, line by line, and whether the configuration fits its sources."""
+    settings = configuration.settings
+    nobody = number_that_nobody_has(settings.switch.region)
+    inspections: dict[str, Inspection | None] = {}
+    problems: list[str] = []
+    notes: list[str] = []
+    deployment = Deployment(configuration)
+    async with deployment, still_at_work("asking the sources"):
+        for source in configuration.sources:
+            name = source.settings.name
+            started = time.perf_counter()
+            try:
+                look = detach(_inspected(source.adapter, source.settings.role, nobody))
+                inspection = await wait_at_most(LONGEST_LOOK, look)
+            except AdapterError as exc:
+                problems.append(f"sources.{name}: {exc} - allowed: a CRM that answers")
+            except Exception as exc:  # noqa: BLE001 - an adapter's bug is something to show here
+                problems.append(f"sources.{name}: a bug in the adapter ({type(exc).__name__}: {exc}) - allowed: none")
+            else:
+                notes.append(f"sources.{name}: answers ({(time.perf_counter() - started) * 1000:.0f} ms)")
+                inspections[name] = inspection
+    for name, inspection in inspections.items():
+        if inspection is not None:
+            problems += [f"sources.{name}.options.{problem}" for problem in inspection.problems]
+            notes += [f"sources.{name}.options.{note}" for note in inspection.notes]
+    if len(inspections) == len(configuration.sources):
+        problems += _missing_fields(settings, inspections)
+    return [*notes, *problems], not problems
+
+
+def number_that_nobody_has(region: str) -> PhoneNumber:
+    """Return a number that can be looked for, and that no plan of numbers gives out: none begins with a one."""
+    code = phonenumbers.country_code_for_region(region)
+    return PhoneNumber(f"+{code}1000000001", "01000000001", "1000000001", region, "mobile", region)
+
+
+async def _inspected(adapter: Adapter, role: str, nobody: PhoneNumber) -> Inspection | None:
+    """Return what an adapter found; None when it cannot look. Raises like `lookup`, and whatever a bug raises."""
+    if isinstance(adapter, Inspectable):
+        return await adapter.inspect(nobody)
+    if role == "find" and any(not contact.numbers for contact in as_contacts(await adapter.lookup(nobody))):
+        raise AdapterError("finds somebody without numbers for a number that nobody has")
+    return None
+
+
+def _missing_fields(settings: Settings, inspections: Mapping[str, Inspection | None]) -> Iterator[str]:
+    """Yield a line for each field that is needed and that no source has; none when a source cannot tell its fields."""
+    of_source = {name: looked.fields for name, looked in inspections.items() if looked and looked.fields is not None}
+    if len(of_source) < len(inspections):
+        return
+    of_all = ALWAYS_THERE.union(*of_source.values())
+    for key, names in _needed(settings):
+        yield from _lacking(key, names, of_all)
+    for name, inspection in inspections.items():
+        others = ALWAYS_THERE.union(*(fields for other, fields in of_source.items() if other != name))
+        yield from _lacking(f"sources.{name}.options", sorted(inspection.needs if inspection else ()), others)
+
+
+def _needed(settings: Settings) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield each setting that names fields of the contact, with their names."""
+    yield "routing.greeting", settings.routing.greeting.field_names
+    for rule in settings.rules:
+        yield f"rules.{rule.name}.when", list(rule.when)
+        yield f"rules.{rule.name}.target", [rule.target.field_name] if rule.target.field_name else []
+        yield f"rules.{rule.name}.greeting", rule.greeting.field_names if rule.greeting else []
+    for source in settings.sources:
+        yield f"sources.{source.name}.newest_by", [source.newest_by] if source.newest_by else []
+
+
+def _lacking(key: str, names: Sequence[str], there: frozenset[str]) -> Iterator[str]:
+    for name in names:
+        if name not in there:
+            near = get_close_matches(name.lower(), there, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            yield f"{key}: needs the field {name}, which no source has{hint} - allowed: {', '.join(sorted(there))}"

@@ -1,0 +1,158 @@
+"""What `tanima check --live` says about sources that are there, and about those that are not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from proxy.adapter import Contact, Inspection, PhoneNumber, Unavailable
+from proxy.cli import live
+from proxy.cli.live import inspect_sources, number_that_nobody_has
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, FakeAdapter, Stubborn
+
+
+class FakeInspectable(FakeAdapter):
+    """An adapter that has looked at its CRM."""
+
+    def __init__(self, seen: Inspection | Exception) -> None:
+        super().__init__(None)
+        self.seen = seen
+
+    async def inspect(self, number: PhoneNumber) -> Inspection:
+        self.asked_for = number
+        if isinstance(self.seen, Exception):
+            raise self.seen
+        return self.seen
+
+
+def with_fields(*names: str, needs: Sequence[str] = (), **named: Any) -> FakeInspectable:
+    return FakeInspectable(Inspection(frozenset(names), frozenset(needs), **named))
+
+
+def without_times(lines: Sequence[str]) -> list[str]:
+    return [line.partition(" (")[0] if line.endswith("ms)") else line for line in lines]
+
+
+async def test_sources_that_fit_are_told_with_the_time_they_took() -> None:
+    adapter = with_fields("tier", notes=["statement: took 3 ms"])
+    lines, fits = await inspect_sources(configured(adapter))
+    assert fits
+    assert lines[0].startswith("sources.crm: answers (")
+    assert without_times(lines) == ["sources.crm: answers", "sources.crm.options.statement: took 3 ms"]
+    assert str(adapter.asked_for.digits) == "901000000001"
+
+
+async def test_problems_come_last_and_by_the_key_of_their_option() -> None:
+    adapter = with_fields("tier", problems=["statement: is odd - allowed: an even one"])
+    lines, fits = await inspect_sources(configured(adapter, with_fields()))
+    assert not fits
+    assert without_times(lines) == [
+        "sources.crm: answers",
+        "sources.crm2: answers",
+        "sources.crm.options.statement: is odd - allowed: an even one",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "line"),
+    [
+        (Unavailable("the CRM does not answer"), "sources.crm: the CRM does not answer - allowed: a CRM that answers"),
+        (ValueError("oops"), "sources.crm: a bug in the adapter (ValueError: oops) - allowed: none"),
+    ],
+)
+async def test_a_source_that_fails_is_a_problem_and_does_not_hide_the_next(trouble: Exception, line: str) -> None:
+    lines, fits = await inspect_sources(configured(FakeInspectable(trouble), with_fields()))
+    assert not fits
+    assert without_times(lines) == ["sources.crm2: answers", line]
+
+
+async def test_a_source_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_LOOK", 0.05)
+    hanging = Stubborn(0.2)
+
+    class Hanging(FakeAdapter):
+        async def inspect(self, number: PhoneNumber) -> Inspection:
+            await hanging.wait()
+            raise AssertionError
+
+    lines, fits = await inspect_sources(configured(Hanging(None)))
+    assert not fits
+    assert lines[0].startswith("sources.crm: ")
+
+
+async def test_an_adapter_that_cannot_look_is_asked_for_a_number_that_nobody_has() -> None:
+    adapter = FakeAdapter(None)
+    lines, fits = await inspect_sources(configured(adapter))
+    assert fits
+    assert without_times(lines) == ["sources.crm: answers"]
+    lines, fits = await inspect_sources(configured(FakeAdapter(Contact("Everybody"))))
+    assert not fits
+    assert lines == [
+        "sources.crm: finds somebody without numbers for a number that nobody has - allowed: a CRM that answers"
+    ]
+    lines, fits = await inspect_sources(configured(FakeAdapter(Contact("Neighbour", numbers=("0530 123 45 67",)))))
+    assert fits
+
+
+async def test_an_enriching_adapter_that_cannot_look_is_not_asked() -> None:
+    adapter = FakeAdapter(AHMET)
+    lines, fits = await inspect_sources(configured(with_fields(), adapter, roles=("find", "enrich")))
+    assert fits
+    assert without_times(lines) == ["sources.crm: answers", "sources.crm2: answers"]
+
+
+class TestFields:
+    RULES = (
+        {"name": "gold", "when": {"Tier": "gold", "name": "x"}, "target": "queue/201", "greeting": "{title} {id}"},
+        {"name": "own", "target": "user/{extension}"},
+    )
+
+    async def test_fields_that_are_named_and_that_no_source_has_are_told_by_their_setting(self) -> None:
+        configuration = configured(
+            with_fields("tier", "owner"), rules=self.RULES, routing={"greeting": "{first_name} {owner}"}
+        )
+        lines, fits = await inspect_sources(configuration)
+        assert not fits
+        there = "allowed: id, name, owner, tier"
+        assert lines[1:] == [
+            f"routing.greeting: needs the field first_name, which no source has - {there}",
+            f"rules.gold.when: needs the field Tier, which no source has (did you mean tier?) - {there}",
+            f"rules.gold.greeting: needs the field title, which no source has (did you mean tier?) - {there}",
+            f"rules.own.target: needs the field extension, which no source has - {there}",
+        ]
+
+    async def test_any_source_may_have_them(self) -> None:
+        configuration = configured(
+            with_fields("Tier", "title"),
+            with_fields("extension", needs=["title"]),
+            roles=("find", "enrich"),
+            rules=self.RULES,
+        )
+        assert (await inspect_sources(configuration))[1]
+
+    async def test_an_enriching_source_cannot_have_what_it_needs_itself(self) -> None:
+        configuration = configured(with_fields("tier"), with_fields("owner", needs=["owner"]), roles=("find", "enrich"))
+        lines, _ = await inspect_sources(configuration)
+        assert lines[2:] == [
+            "sources.crm2.options: needs the field owner, which no source has - allowed: id, name, tier"
+        ]
+
+    @pytest.mark.parametrize("cannot_tell", [FakeAdapter(None), FakeInspectable(Inspection(None))])
+    async def test_nothing_is_said_when_a_source_cannot_tell_its_fields(self, cannot_tell: FakeAdapter) -> None:
+        configuration = configured(with_fields("tier"), cannot_tell, rules=self.RULES)
+        assert (await inspect_sources(configuration))[1]
+
+    async def test_the_field_that_tells_the_newest_must_be_there_too(self) -> None:
+        configuration = configured(with_fields("tier"))
+        source = configuration.settings.sources[0].model_copy(update={"newest_by": "changed"})
+        settings = configuration.settings.model_copy(update={"sources": [source]})
+        lines, _ = await inspect_sources(type(configuration)(settings, configuration.sources))
+        assert lines[1:] == [
+            "sources.crm.newest_by: needs the field changed, which no source has - allowed: id, name, tier"
+        ]
+
+
+def test_the_number_that_nobody_has_is_one_of_the_home_region() -> None:
+    number = number_that_nobody_has("DE")
+    assert (number.e164, number.national, number.country) == ("+491000000001", "01000000001", "DE")
