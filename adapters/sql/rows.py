@@ -2,7 +2,6 @@
 
 import math
 import re
-import string
 from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -10,17 +9,16 @@ from decimal import Decimal
 from proxy.adapter import Contact, Scalar, as_text
 
 _NUMBER = re.compile(r"number(_?[0-9]+)?")
-_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _LARGEST_NUMBER = 8
 """Bytes"""
 
 
 def folded(column: str) -> str:
-    """Return the name under which a column is known: in small letters, and the same in every country.
+    """Return the name under which a column is known: in small letters, whatever case the database gives it in.
 
-    Only A to Z are changed: databases spell names as they please, and a Turkish small I is not an i.
+    I and İ become i, on every machine: `ID` is `id` and `ŞEHİR` is `şehir`, also where a Turkish I would become ı.
     """
-    return column.translate(_LOWER)
+    return column.replace("İ", "i").lower()
 
 
 def has_numbers(columns: Iterable[str]) -> bool:

@@ -24,15 +24,12 @@ CALLER_IN = "caller_in"
 
 _PLACEHOLDER = re.compile(r"(?<![:\w\\]):\w")
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
-_NO_SQL = re.compile(
-    r"""--[^\n]* | /\*.*?\*/                        # comments
+_NO_SQL = r"""--[^\n]* | /\*.*?\*/                  # comments
     | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*`     # texts and quoted names
     | \$([A-Za-z_]\w*|)\$.*?\$\1\$                 # PostgreSQL's other way to write a text
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_BRACKETED = re.compile(r"\[[^\]]*\]")
-"""A quoted name of SQL Server's, where an apostrophe or a semicolon means nothing."""
+    """
+_NO_SQL_ANYWHERE = re.compile(_NO_SQL, re.VERBOSE | re.DOTALL)
+_NO_SQL_IN_SQL_SERVER = re.compile(_NO_SQL + r"| \[[^\]]*\]", re.VERBOSE | re.DOTALL)
 
 _WRITES = re.compile(
     r"""(?<![\w.@#$])
@@ -87,7 +84,8 @@ def read_statement(
     macros = list(macros_in(sql, mask))
     for macro in macros:
         _check_macro(macro, literals)
-    _check(sql, mask, procedures=procedures)
+    _check_quotes(sql, mask, kind)
+    _check(mask, procedures=procedures)
     keys: list[str] = []
     for macro in reversed(macros):
         expansion = _expanded(macro, SPELLINGS[kind], country_code, keys)
@@ -111,8 +109,11 @@ def masked(sql: str, kind: str) -> str:
     def blank(match: re.Match[str]) -> str:
         return " " * len(match[0])
 
-    mask = _NO_SQL.sub(blank, sql)
-    return _BRACKETED.sub(blank, mask) if kind == "mssql" else mask
+    return _no_sql(kind).sub(blank, sql)
+
+
+def _no_sql(kind: str) -> re.Pattern[str]:
+    return _NO_SQL_IN_SQL_SERVER if kind == "mssql" else _NO_SQL_ANYWHERE
 
 
 def macros_in(sql: str, mask: str) -> Iterator[Macro]:
@@ -149,8 +150,7 @@ def _check_macro(macro: Macro, literals: Mapping[str, str]) -> None:
         raise ValueError(f"has {{{macro.name}(...)}} with several columns - allowed: one, or area + number")
 
 
-def _check(sql: str, mask: str, *, procedures: bool) -> None:
-    _check_quotes(sql, mask)
+def _check(mask: str, *, procedures: bool) -> None:
     bare = mask.strip().removesuffix(";")
     if ";" in bare:
         raise ValueError("has a second statement - allowed: one SELECT")
@@ -167,8 +167,8 @@ def _check(sql: str, mask: str, *, procedures: bool) -> None:
         raise ValueError(f"has :{cast[1]}:: in it - allowed: CAST(:{cast[1]} AS type)")
 
 
-def _check_quotes(sql: str, mask: str) -> None:
-    for quoted in _NO_SQL.finditer(sql):
+def _check_quotes(sql: str, mask: str, kind: str) -> None:
+    for quoted in _no_sql(kind).finditer(sql):
         if _PLACEHOLDER.search(quoted[0]):
             raise ValueError(
                 "has a placeholder in quotes or a comment - allowed: a bare :name; in a text \\: for a colon"

@@ -1,9 +1,16 @@
 import re
+import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from tests.adapters.sql_crm import config
+from adapters.sql import SqlAdapter, SqlConfig
+from proxy.adapter import Unavailable
+from tests.adapters.sql_crm import AYSE, config
+from tests.servers import free_port
+from tests.tds_server import TdsServer
 
 URL = "sqlite+aiosqlite:///crm.db"
 
@@ -78,10 +85,27 @@ class TestOptions:
             config(url, "SELECT 1 WHERE a = :digits")
         assert "hidden" not in str(caught.value)
 
-    def test_a_missing_driver_is_named_by_its_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(__import__("sys").modules, "asyncpg", None)
-        with pytest.raises(ValueError, match=re.escape("pip install 'tanima[postgresql]'")):
-            config("postgresql+asyncpg://user@host/crm", "SELECT 1 WHERE a = :digits")
+    @pytest.mark.parametrize(
+        ("url", "module", "install"),
+        [
+            ("postgresql+asyncpg://user@host/crm", "asyncpg", "pip install 'tanima[postgresql]'"),
+            ("mariadb+aiomysql://user@host/crm", "aiomysql", "pip install 'tanima[mariadb]'"),
+            ("mysql+aiomysql://user@host/crm", "aiomysql", "pip install 'tanima[mysql]'"),
+            ("mssql+aioodbc://user@host/crm", "aioodbc", "pip install 'tanima[mssql]' and unixODBC (libodbc2)"),
+            ("mssql+aioodbc://user@host/crm", "pyodbc", "pip install 'tanima[mssql]' and unixODBC (libodbc2)"),
+            ("oracle+oracledb_async://user@host/?service_name=crm", "oracledb", "pip install 'tanima[oracle]'"),
+        ],
+    )
+    def test_a_missing_driver_is_named_by_its_extra(
+        self, monkeypatch: pytest.MonkeyPatch, url: str, module: str, install: str
+    ) -> None:
+        monkeypatch.setitem(sys.modules, module, None)
+        told = re.escape(f"needs a driver that is not installed - allowed: after {install}")
+        with pytest.raises(ValueError, match=told):
+            config(url, "SELECT 1 WHERE a = :digits")
+        parts = {"kind": url.partition("+")[0], "host": "host", "database": "crm"}
+        with pytest.raises(ValueError, match=told):
+            SqlConfig.model_validate({**parts, "statement": "SELECT 1 WHERE a = :digits"})
 
     def test_the_password_is_not_shown_and_can_come_from_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "password").write_text("hidden\n", encoding="ascii")
@@ -90,3 +114,83 @@ class TestOptions:
         )
         assert "hidden" not in repr(options)
         assert options.make_engine().url.password == "hidden"
+
+
+class TestParts:
+    PLACE: ClassVar[dict[str, Any]] = {"host": "db.example.com", "database": "crm", "user": "reader"}
+
+    @pytest.mark.parametrize(
+        ("kind", "further", "url"),
+        [
+            ("postgresql", {}, "postgresql+asyncpg://reader:p%40ss%2Fw%3Ard@db.example.com/crm"),
+            ("mariadb", {"port": 3307}, "mariadb+aiomysql://reader:p%40ss%2Fw%3Ard@db.example.com:3307/crm"),
+            ("mysql", {}, "mysql+aiomysql://reader:p%40ss%2Fw%3Ard@db.example.com/crm"),
+            (
+                "mssql",
+                {"driver_options": {"driver": "FreeTDS", "TrustServerCertificate": "yes"}},
+                "mssql+aioodbc://reader:p%40ss%2Fw%3Ard@db.example.com/crm?TrustServerCertificate=yes&driver=FreeTDS",
+            ),
+            ("oracle", {}, "oracle+oracledb_async://reader:p%40ss%2Fw%3Ard@db.example.com?service_name=crm"),
+        ],
+    )
+    def test_they_make_the_url_and_the_password_may_have_any_sign(
+        self, kind: str, further: dict[str, Any], url: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "password").write_text("p@ss/w:rd\n", encoding="ascii")
+        options = SqlConfig.model_validate(
+            {
+                "kind": kind,
+                **self.PLACE,
+                **further,
+                "password_file": "password",
+                "statement": "SELECT 1 WHERE a = :e164",
+            },
+            context={"folder": str(tmp_path)},
+        )
+        assert options._whole_url().render_as_string(hide_password=False) == url
+
+    def test_sqlite_needs_only_the_file(self, tmp_path: Path) -> None:
+        options = SqlConfig.model_validate(
+            {"kind": "sqlite", "database": "crm.db", "statement": "SELECT 1 WHERE a = :e164"},
+            context={"folder": str(tmp_path)},
+        )
+        assert options.make_engine().url.database == f"file:{tmp_path / 'crm.db'}"
+
+    def test_sql_server_has_a_usual_driver(self) -> None:
+        options = SqlConfig.model_validate({"kind": "mssql", **self.PLACE, "statement": "SELECT 1 WHERE a = :e164"})
+        assert options.make_engine().url.query["driver"] == "ODBC Driver 18 for SQL Server"
+
+    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", "mssql", "oracle", "sqlite"])
+    def test_every_kind_has_a_small_pool_that_is_renewed_and_shows_no_values(self, kind: str) -> None:
+        place = {"database": "crm.db"} if kind == "sqlite" else self.PLACE
+        options = SqlConfig.model_validate(
+            {"kind": kind, **place, "statement": "SELECT 1 WHERE a = :e164", "pool_size": 3}
+        )
+        engine = options.make_engine()
+        assert engine.sync_engine.hide_parameters
+        pool = engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        assert (pool.size(), pool._max_overflow) == (3, 0)
+        assert pool._recycle == (10 if kind == "sqlite" else 1800)
+        assert pool._pre_ping == (kind != "sqlite")
+
+    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", "mssql", "oracle"])
+    async def test_a_server_that_is_not_there_is_unavailable(self, kind: str) -> None:
+        driver = TdsServer.driver() if kind == "mssql" else None
+        further = {"driver_options": {"driver": str(driver), "TDS_Version": "7.4"}} if driver else {}
+        options = SqlConfig.model_validate(
+            {
+                "kind": kind,
+                **self.PLACE,
+                "host": "127.0.0.1",
+                "port": free_port(),
+                "password": "x",
+                **further,
+                "statement": "SELECT 1 WHERE a = :e164",
+            }
+        )
+        adapter = SqlAdapter(options)
+        await adapter.open()
+        with pytest.raises(Unavailable):
+            await adapter.lookup(AYSE)
+        await adapter.close()

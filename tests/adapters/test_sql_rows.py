@@ -6,14 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sql.rows import contact_of, contacts_of, plain
+from adapters.sql.rows import contact_of, contacts_of, fields_in, plain
 from proxy.adapter import Contact
 
 
 class TestRows:
     def test_columns_are_fields_but_for_the_name_the_id_and_the_numbers(self) -> None:
-        row = {"NAME": "Ayşe", "id": 7, "Tier": "gold", "number": "0530", "number2": None, "number_3": 5321112233}
-        assert contact_of(row) == Contact("Ayşe", {"Tier": "gold"}, ("0530", "5321112233"), "7")
+        row = {"name": "Ayşe", "id": 7, "tier": "gold", "number": "0530", "number2": None, "number_3": 5321112233}
+        assert contact_of(row) == Contact("Ayşe", {"tier": "gold"}, ("0530", "5321112233"), "7")
+
+    def test_the_case_of_a_column_means_nothing_and_no_countrys_letters_are_mistaken(self) -> None:
+        row = {
+            "NAME": "Ayşe",
+            "Id": 7,
+            "TIER": "gold",
+            "NUMBER": "0530",
+            "Number_2": "0531",
+            "ŞEHİR": "İzmir",
+            "ılçe": "x",
+        }
+        assert contact_of(row) == Contact(
+            "Ayşe", {"tier": "gold", "şehir": "İzmir", "ılçe": "x"}, ("0530", "0531"), "7"
+        )
+        assert fields_in(row) == {"tier", "şehir", "ılçe"}
 
     def test_columns_that_only_begin_like_a_number_are_fields(self) -> None:
         assert dict(contact_of({"numbers": "1", "number_of_calls": 2}).fields) == {"numbers": "1", "number_of_calls": 2}
@@ -42,7 +57,12 @@ class TestRows:
             ("gold   ", "gold"),
             ("  gold", "  gold"),
             ("Müşteri".encode(), "Müşteri"),
-            (b"\xff\xfe", None),
+            (b"\xff\xfe", 0xFFFE),
+            (b"\x01", 1),
+            (b"\x00", 0),
+            (b"", ""),
+            (b"gold   ", "gold"),
+            (b"\xff" * 9, None),
             (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
             (None, None),
         ],
