@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
 from adapters.sql.connections import Answer, Connections, Values
+from adapters.sql.databases import MOST_ROWS
 from adapters.sql.inspection import inspect
 from adapters.sql.options import SqlConfig
 from adapters.sql.rows import contact_of, contacts_of, has_numbers
@@ -30,9 +31,14 @@ class SqlAdapter(Adapter):
         values = values_of(key)
         found: list[Contact] = []
         for statement in self._statements:
-            contacts = contacts_of((await self._run(statement, values)).rows)
+            answer = await self._run(statement, values)
+            contacts = contacts_of(answer.rows)
             found += contacts
-            if any(not contact.numbers or any(map(key.is_in, contact.numbers)) for contact in contacts):
+            if any(contact.numbers and any(map(key.is_in, contact.numbers)) for contact in contacts):
+                break
+            if answer.is_cut:  # as without a WHERE: nobody knows what else there is
+                raise AdapterError(f"the statement finds more than {MOST_ROWS} rows for one caller")
+            if any(not contact.numbers for contact in contacts):
                 break
         return found
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.databases import MOST_ROWS, PATIENCE
 from adapters.sql.errors import translated
-from proxy.adapter import AdapterError, Unavailable
+from proxy.adapter import Unavailable
 
 LAST_STATEMENTS = 0.4
 """Seconds that statements under way get to end when the connections are closed."""
@@ -29,6 +29,9 @@ class Answer:
 
     columns: Sequence[str]
     rows: Sequence[Row]
+    """At most MOST_ROWS"""
+    is_cut: bool = False
+    """Whether there were more"""
 
 
 class Connections:
@@ -45,7 +48,7 @@ class Connections:
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def run(self, statement: TextClause, values: Values) -> Answer:
-        """Return what a statement finds. Raises AdapterError, also for more than MOST_ROWS rows."""
+        """Return what a statement finds. Raises AdapterError."""
         try:
             await asyncio.wait_for(self._free.acquire(), PATIENCE)  # those who leave here have not begun a statement
         except TimeoutError as exc:
@@ -104,6 +107,4 @@ class Connections:
                 raise
             rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
             columns = tuple(result.keys())
-        if len(rows) > MOST_ROWS:
-            raise AdapterError(f"the statement finds more than {MOST_ROWS} rows for one caller")
-        return Answer(columns, rows)
+        return Answer(columns, rows[:MOST_ROWS], is_cut=len(rows) > MOST_ROWS)

@@ -111,6 +111,8 @@ def _limit_sql_server(engine: Engine) -> None:
         connection.driver_connection._conn.timeout = PATIENCE  # noqa: SLF001 - of statements; aioodbc only shows it
 
     def fails(context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        if context.original_exception.args[:1] in {("HY000",), ("01000",)}:  # so FreeTDS calls a connection that is cut
+            context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False  # one slow statement says nothing about other connections
 
     event.listen(engine, "connect", connected)

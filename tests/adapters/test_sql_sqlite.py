@@ -76,6 +76,15 @@ class TestSqlite:
             with pytest.raises(AdapterError, match="more than 100 rows for one caller"):
                 await adapter.lookup(AYSE)
 
+    async def test_of_very_many_with_the_callers_number_the_first_are_enough(self, crm: str) -> None:
+        colleagues = "SELECT '0530 123 45 67' AS number FROM many, (SELECT 1 UNION SELECT 2) WHERE :digits <> ''"
+        async with opened(crm, colleagues) as adapter:
+            assert len(await adapter.lookup(AYSE)) == MOST_ROWS
+        strangers = colleagues.replace("0530", "0531")
+        async with opened(crm, strangers) as adapter:
+            with pytest.raises(AdapterError, match="more than 100 rows for one caller"):
+                await adapter.lookup(AYSE)
+
     async def test_it_can_be_pinged(self, crm: str, tmp_path: Path) -> None:
         async with opened(crm, "SELECT :digits") as adapter:
             await adapter.ping()
