@@ -170,18 +170,22 @@ def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
 
 
 def _numbers_in_run(run: str, region: str) -> Iterable[PhoneNumber]:
+    begins_abroad = run.startswith(("+", "00"))
+    likely: list[PhoneNumber] = []
     for apart in _APART:
         first, *others = map(str.strip, apart.split(run))
-        numbers = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
+        parts = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
         with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
-            return [parse_number(number, region) for number in numbers]
-    if two := _two_at_home(run, region):
-        return two
-    begins_abroad = run.startswith(("+", "00"))  # what is left of such a number would be read as one at home
+            numbers = [parse_number(part, region) for part in parts]
+            if begins_abroad or all(map(_is_at_home, numbers)):
+                return numbers
+            likely = likely or numbers  # 212 555 10 10 / 11 might be all one number of Morocco's
+    if likely := _two_at_home(run, region) or likely:
+        return likely
     return [
         _seen_from(region, match.number, NUMBER_TYPES[phonenumbers.number_type(match.number)])
         for match in phonenumbers.PhoneNumberMatcher(run, region)  # which knows extensions: 0212 555 10 10 / 11
-        if match.start == 0 or not begins_abroad
+        if match.start == 0 or not begins_abroad  # what is left of a foreign one would be read as one at home
     ]
 
 
@@ -191,9 +195,13 @@ def _two_at_home(run: str, region: str) -> list[PhoneNumber]:
         for blanks in _BLANKS.finditer(run):
             with suppress(InvalidNumber):
                 two = [parse_number(run[: blanks.start()], region), parse_number(run[blanks.end() :], region)]
-                if all(number.subscriber != number.international for number in two):
+                if all(map(_is_at_home, two)):
                     return two
     return []
+
+
+def _is_at_home(number: PhoneNumber) -> bool:
+    return number.subscriber != number.international
 
 
 def _readings(dialled: str, region: str, *, plus_was_lost: bool) -> Iterator[str]:

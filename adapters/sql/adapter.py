@@ -34,11 +34,9 @@ class SqlAdapter(Adapter):
             answer = await self._run(statement, values)
             contacts = contacts_of(answer.rows)
             found += contacts
-            if any(contact.numbers and any(map(key.is_in, contact.numbers)) for contact in contacts):
-                break
-            if answer.is_cut:  # as without a WHERE: nobody knows what else there is
+            if answer.is_cut and not _some_hold(key, contacts):  # as without a WHERE: nobody knows what else there is
                 raise AdapterError(f"the statement finds more than {MOST_ROWS} rows for one caller")
-            if any(not contact.numbers for contact in contacts):
+            if statement is self._statements[-1] or any(not c.numbers for c in contacts) or _some_hold(key, contacts):
                 break
         return found
 
@@ -79,6 +77,10 @@ class SqlAdapter(Adapter):
         if statement.compares_keys and not has_numbers(answer.columns):
             raise AdapterError("the statement compares digits, but none of its columns is called number")
         return answer
+
+
+def _some_hold(key: PhoneNumber, contacts: Sequence[Contact]) -> bool:
+    return any(any(map(key.is_in, contact.numbers)) for contact in contacts)
 
 
 def values_of(key: PhoneNumber) -> dict[str, str | Sequence[str]]:

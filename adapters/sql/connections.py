@@ -1,16 +1,18 @@
 """Runs statements on a few connections, and each one to its end."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.databases import MOST_ROWS, PATIENCE
-from adapters.sql.errors import translated
+from adapters.sql.errors import BUSY, TOO_LONG, translated
 from proxy.adapter import Unavailable
 
 LAST_STATEMENTS = 0.4
@@ -34,16 +36,23 @@ class Answer:
     """Whether there were more"""
 
 
+Work = Callable[[Connection], Answer]
+
+
 class Connections:
     """At most `size` connections, made when they are needed.
 
     Whoever waits for a statement may leave at any time; the statement goes on. Breaking it off would cost its
     connection, and a database that has become slow would have to log in everybody anew on top of that. Only where
     driver and database let the time pass in which they should have ended it themselves, it is broken off here.
+
+    A driver that blocks has threads of its own, so that hung ones keep nobody else waiting. What such a thread has
+    begun it ends, whoever has left: to close a connection under a running statement crashes some drivers.
     """
 
-    def __init__(self, engine: AsyncEngine, size: int) -> None:
+    def __init__(self, engine: AsyncEngine | Engine, size: int) -> None:
         self._engine = engine
+        self._threads = ThreadPoolExecutor(2 * size, "sql") if isinstance(engine, Engine) else None
         self._free = asyncio.Semaphore(size)
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -52,8 +61,8 @@ class Connections:
         try:
             await asyncio.wait_for(self._free.acquire(), PATIENCE)  # those who leave here have not begun a statement
         except TimeoutError as exc:
-            raise Unavailable("all connections to the database are busy") from exc
-        running = asyncio.ensure_future(self._run(statement, values))
+            raise Unavailable(BUSY[1]) from exc
+        running = asyncio.ensure_future(self._run(partial(_answer, statement, values)))
         self._running.add(running)
         running.add_done_callback(self._ended)
         too_late = asyncio.get_running_loop().call_later(PATIENCE + 1, running.cancel)
@@ -68,13 +77,8 @@ class Connections:
         self, how: str, statement: TextClause, values: Values, setting: str = "SELECT 1"
     ) -> Sequence[Row]:
         """Return how the database goes about a statement, on a connection of its own. Raises AdapterError."""
-        with translated():
-            async with self._engine.connect() as connection:
-                await connection.execute(text(setting))
-                explained = text(how + statement.text).bindparams(*statement._bindparams.values())  # noqa: SLF001
-                rows: list[Row] = [row._asdict() for row in await connection.execute(explained, values)]
-                await connection.invalidate()
-        return rows
+        explained = text(how + statement.text).bindparams(*statement._bindparams.values())  # noqa: SLF001
+        return (await self._run(partial(_explanation, setting, explained, values))).rows
 
     async def close(self) -> None:
         """Close the connections, when what runs on them has ended."""
@@ -83,28 +87,52 @@ class Connections:
                 await asyncio.wait(self._running, timeout=LAST_STATEMENTS)
             for late in self._running:
                 late.cancel()
-        await self._engine.dispose()
-        await asyncio.sleep(LAST_WORDS)
+        if isinstance(self._engine, AsyncEngine):
+            await self._engine.dispose()
+            await asyncio.sleep(LAST_WORDS)
+        elif self._threads is not None:
+            closing = asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
+            await asyncio.wait({closing}, timeout=LAST_STATEMENTS)
+            self._threads.shutdown(wait=False)
 
     def _ended(self, running: "asyncio.Task[Answer]") -> None:
         self._running.discard(running)
         self._free.release()
+        if not running.cancelled():
+            running.exception()  # told, where somebody waits for it; else asyncio would log it
 
-    async def _run(self, statement: TextClause, values: Values) -> Answer:
+    async def _run(self, work: Work) -> Answer:
         try:
             with translated():
-                return await self._answer(statement, values)
+                return await self._done(work)
         except asyncio.CancelledError as exc:  # whoever asked has left long ago, or is the one who closes
-            raise Unavailable("the database took too long") from exc
+            raise Unavailable(TOO_LONG[1]) from exc
 
-    async def _answer(self, statement: TextClause, values: Values) -> Answer:
-        async with self._engine.connect() as connection:
-            try:
-                result = await connection.execute(statement, values)
-            except (SQLAlchemyError, OSError):
-                # It may wait for a silent server still, or have a file open that has been replaced.
-                await connection.invalidate()
-                raise
-            rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
-            columns = tuple(result.keys())
-        return Answer(columns, rows[:MOST_ROWS], is_cut=len(rows) > MOST_ROWS)
+    async def _done(self, work: Work) -> Answer:
+        engine = self._engine
+        if isinstance(engine, Engine):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _on_a_connection, engine, work)
+        async with engine.connect() as connection:
+            return await connection.run_sync(work)
+
+
+def _on_a_connection(engine: Engine, work: Work) -> Answer:
+    with engine.connect() as connection:
+        return work(connection)
+
+
+def _answer(statement: TextClause, values: Values, connection: Connection) -> Answer:
+    try:
+        result = connection.execute(statement, values)
+        rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
+    except (SQLAlchemyError, OSError):
+        connection.invalidate()  # it may wait for a silent server still, or have a file open that has been replaced
+        raise
+    return Answer(tuple(result.keys()), rows[:MOST_ROWS], is_cut=len(rows) > MOST_ROWS)
+
+
+def _explanation(setting: str, statement: TextClause, values: Values, connection: Connection) -> Answer:
+    connection.execute(text(setting))
+    answer = _answer(statement, values, connection)
+    connection.invalidate()  # the setting was for this only
+    return answer

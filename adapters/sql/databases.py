@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -37,23 +36,25 @@ Arguments = dict[str, Any]
 class Database:
     """One kind of database, and the driver that speaks to it."""
 
-    driver: str
-    """Of a URL: `kind+driver`"""
+    drivers: tuple[str, ...]
+    """Names that a URL may have; the first is the one that is used"""
     example: str
     """Of a URL"""
     extra: str
     """The extra of this distribution that installs its driver"""
-    arguments: Callable[[URL, Path, int], tuple[URL, Arguments]]
-    """Takes the operator's URL, the TOML's folder and the pool's size; returns the driver's URL and arguments"""
+    arguments: Callable[[URL, Path], tuple[URL, Arguments]]
+    """Takes the operator's URL and the TOML's folder; returns the driver's URL and arguments"""
     prepare: Callable[[Engine], None] = lambda _: None
     """Sees to each new connection of an engine"""
     also: str = ""
     """What the driver needs beside the extra"""
-    engine_arguments: Callable[[], Arguments] = lambda: {"isolation_level": "AUTOCOMMIT", "pool_pre_ping": True}
-    """One SELECT needs no transaction, which would cost two more round trips"""
+    blocks: bool = False
+    """Whether the driver blocks the thread that it is called from"""
+    pool: Callable[[], Arguments] = lambda: {"pool_recycle": OLDEST_CONNECTION, "pool_pre_ping": True}
+    """How connections are kept"""
 
 
-def _sqlite(url: URL, folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+def _sqlite(url: URL, folder: Path) -> tuple[URL, Arguments]:
     """Open the file read-only: otherwise a misspelt name would make a new, empty database."""
     file = (folder / (url.database or "")).resolve()
     return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"}), {"timeout": 0.5}
@@ -73,7 +74,7 @@ def _limit_sqlite(engine: Engine) -> None:
     event.listen(engine, "before_cursor_execute", begins)
 
 
-def _postgresql(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+def _postgresql(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     settings = {
         "application_name": "tanima",
         "default_transaction_read_only": "on",
@@ -83,7 +84,7 @@ def _postgresql(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Argument
     return url, {"timeout": PATIENCE, "command_timeout": PATIENCE + 0.5, "server_settings": settings}
 
 
-def _mysql(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+def _mysql(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     return url, {"connect_timeout": PATIENCE, "charset": "utf8mb4", "program_name": "tanima"}
 
 
@@ -97,18 +98,15 @@ def _limit_mysql(engine: Engine) -> None:
     )
 
 
-def _sql_server(url: URL, _folder: Path, pool_size: int) -> tuple[URL, Arguments]:
+def _sql_server(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     if not {"driver", "odbc_connect"} & set(map(str.lower, url.query)):
         url = url.update_query_dict({"driver": ODBC_DRIVER})
-    # Threads of its own: hung ones must not keep others waiting. Twice as many as connections, so that new ones can
-    # be tried while the old ones hang. Autocommit is set here, as setting it later would block the event loop.
-    threads = ThreadPoolExecutor(2 * pool_size, thread_name_prefix="odbc")
-    return url, {"timeout": PATIENCE, "autocommit": True, "executor": threads}
+    return url, {"timeout": PATIENCE}  # of the login
 
 
 def _limit_sql_server(engine: Engine) -> None:
     def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
-        connection.driver_connection._conn.timeout = PATIENCE  # noqa: SLF001 - of statements; aioodbc only shows it
+        connection.timeout = PATIENCE  # of statements
 
     def fails(context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         if context.original_exception.args[:1] in {("HY000",), ("01000",)}:  # so FreeTDS calls a connection that is cut
@@ -120,7 +118,7 @@ def _limit_sql_server(engine: Engine) -> None:
     _run_on_connect(engine, f"SET LOCK_TIMEOUT {PATIENCE * 1000}", f"SET ROWCOUNT {MOST_ROWS + 1}")
 
 
-def _oracle(url: URL, _folder: Path, _pool_size: int) -> tuple[URL, Arguments]:
+def _oracle(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     return url, {"tcp_connect_timeout": PATIENCE}
 
 
@@ -142,32 +140,33 @@ def _run_on_connect(engine: Engine, *statements: str) -> None:
 
 
 def _mysql_named(kind: str) -> Database:
-    return Database("aiomysql", f"{kind}+aiomysql://user@host/database", kind, _mysql, _limit_mysql)
+    return Database(("aiomysql",), f"{kind}+aiomysql://user@host/database", kind, _mysql, _limit_mysql)
 
 
 DATABASES: Mapping[str, Database] = {
     "sqlite": Database(
-        "aiosqlite",
+        ("aiosqlite",),
         "sqlite+aiosqlite:///crm.db",
         "",
         _sqlite,
         _limit_sqlite,
-        engine_arguments=lambda: {"isolation_level": "AUTOCOMMIT", "pool_recycle": OLDEST_FILE},
+        pool=lambda: {"pool_recycle": OLDEST_FILE},
     ),
-    "postgresql": Database("asyncpg", "postgresql+asyncpg://user@host/database", "postgresql", _postgresql),
+    "postgresql": Database(("asyncpg",), "postgresql+asyncpg://user@host/database", "postgresql", _postgresql),
     "mariadb": _mysql_named("mariadb"),
     "mysql": _mysql_named("mysql"),
+    # aioodbc is pyodbc in threads too, but closes connections under running statements. Microsoft's driver crashed.
     "mssql": Database(
-        "aioodbc",
+        ("pyodbc", "aioodbc"),
         "mssql+aioodbc://user@host/database",
         "mssql",
         _sql_server,
         _limit_sql_server,
-        " and unixODBC (libodbc2)",
-        lambda: {"pool_pre_ping": True},  # see _sql_server for its autocommit
+        also=" and unixODBC (libodbc2)",
+        blocks=True,
     ),
     "oracle": Database(
-        "oracledb_async", "oracle+oracledb_async://user@host/?service_name=name", "oracle", _oracle, _limit_oracle
+        ("oracledb_async",), "oracle+oracledb_async://user@host/?service_name=name", "oracle", _oracle, _limit_oracle
     ),
 }
 """By the kind of database. SQL Server and Oracle have no session that only reads; they let no SELECT write."""
@@ -178,6 +177,11 @@ def kind_of(url: URL) -> str:
     return url.get_backend_name()
 
 
+def drivername(kind: str) -> str:
+    """Return what a URL begins with."""
+    return f"{kind}+{DATABASES[kind].drivers[0]}"
+
+
 def read_url(text: str) -> URL:
     """Return a URL of a database that can be asked. Raises ValueError, also when its driver is not installed."""
     examples = " or ".join(database.example for database in DATABASES.values())
@@ -185,8 +189,8 @@ def read_url(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError) as exc:
         raise ValueError(f"is no URL of a database - allowed: {examples}") from exc
-    kind, _, driver = url.drivername.partition("+")
-    if kind not in DATABASES or driver != DATABASES[kind].driver:
+    kind = url.get_backend_name()
+    if kind not in DATABASES or url.get_driver_name() not in DATABASES[kind].drivers:
         raise ValueError(f"names a database or a driver that is not supported - allowed: {examples}")
     check_driver(kind)
     if kind == "sqlite":
@@ -198,7 +202,7 @@ def check_driver(kind: str) -> None:
     """Raise ValueError when the driver for a kind of database is not installed."""
     database = DATABASES[kind]
     try:
-        URL.create(f"{kind}+{database.driver}").get_dialect().import_dbapi()
+        URL.create(drivername(kind)).get_dialect().import_dbapi()
     except ImportError as exc:
         extra = f"[{database.extra}]" if database.extra else ""
         install = f"pip install 'tanima{extra}'{database.also}"
@@ -211,21 +215,21 @@ def check_file(name: str, query: Mapping[str, Any]) -> None:
         raise ValueError("names no plain file - allowed: a file such as crm.db, relative to the TOML's folder")
 
 
-def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine:
-    """Return the connection pool, which connects when it is first asked."""
-    database = DATABASES[kind_of(url)]
-    url, arguments = database.arguments(url, folder, pool_size)
-    settings = {"pool_recycle": OLDEST_CONNECTION} | database.engine_arguments()
-    engine = create_async_engine(
-        url,
-        connect_args=arguments,
-        skip_autocommit_rollback=True,
-        hide_parameters=True,  # numbers stay out of errors
-        pool_size=pool_size,
-        max_overflow=0,
-        **settings,
-    )
-    database.prepare(engine.sync_engine)
-    if threads := arguments.get("executor"):
-        event.listen(engine.sync_engine, "engine_disposed", lambda _: threads.shutdown(wait=False))
+def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine | Engine:
+    """Return the connection pool, which connects when it is first asked; an Engine when its driver blocks."""
+    kind = kind_of(url)
+    database = DATABASES[kind]
+    url, arguments = database.arguments(url.set(drivername=drivername(kind)), folder)
+    settings: Arguments = {
+        "connect_args": arguments,
+        "isolation_level": "AUTOCOMMIT",  # one SELECT needs no transaction, which would cost two more round trips
+        "skip_autocommit_rollback": True,
+        "hide_parameters": True,  # numbers stay out of errors
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": PATIENCE,
+        **database.pool(),
+    }
+    engine = create_engine(url, **settings) if database.blocks else create_async_engine(url, **settings)
+    database.prepare(engine if isinstance(engine, Engine) else engine.sync_engine)
     return engine

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from proxy.adapter import AdapterError, Unavailable
 
@@ -15,6 +16,7 @@ LOST: Meaning = (Unavailable, "the connection to the database was lost")
 LOCKED: Meaning = (Unavailable, "the database is locked")
 TOO_LONG: Meaning = (Unavailable, "the database took too long")
 BROKEN_OFF: Meaning = (Unavailable, "the database broke the statement off")
+BUSY: Meaning = (Unavailable, "all connections to the database are busy")
 FULL: Meaning = (Unavailable, "the database has no room for another connection")
 STOPPING: Meaning = (Unavailable, "the database is starting or stopping")
 UNREACHABLE: Meaning = (Unavailable, "the database cannot be reached")
@@ -28,6 +30,7 @@ NO_COLUMN: Meaning = (AdapterError, "the statement names a column that does not 
 NO_SUCH: Meaning = (AdapterError, "the statement is wrong, or names a table or column that does not exist")
 NOT_UNDERSTOOD: Meaning = (AdapterError, "the database does not understand the statement")
 WRONG_VALUE: Meaning = (AdapterError, "a value is none of the type that the statement compares it with")
+WRONG_CHARACTER: Meaning = (AdapterError, "a value has a character that the database cannot have")
 WRONG_TYPE: Meaning = (
     AdapterError,
     "the statement compares different types; a placeholder is a text, use CAST(:name AS type)",
@@ -40,6 +43,7 @@ BY_SQLSTATE: Mapping[str, Meaning] = {
     "08": LOST,
     "08001": UNREACHABLE,
     "22": WRONG_VALUE,
+    "22021": WRONG_CHARACTER,
     "25006": WRITES,
     "28": REFUSED,
     "3D": NO_DATABASE,
@@ -153,6 +157,7 @@ BY_ORACLE_CODE: Mapping[str, Meaning] = {
 """Oracle, by the longest beginning of its code."""
 
 BY_TYPE: tuple[tuple[type[Exception], Meaning], ...] = (
+    (PoolTimeoutError, BUSY),
     (TimeoutError, TOO_LONG),
     (OSError, UNREACHABLE),
     (OperationalError, (Unavailable, "the database cannot be asked")),

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 import phonenumbers
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
-from adapters.sql.databases import DATABASES, check_driver, check_file, kind_of, make_engine, read_url
+from adapters.sql.databases import check_driver, check_file, drivername, kind_of, make_engine, read_url
 from adapters.sql.statement import FORMS, Statement, read_statement
 from proxy.adapter import AdapterConfig, SecretStr
 
@@ -130,7 +130,7 @@ class SqlConfig(AdapterConfig):
         """Return a key of `adapters.sql.databases.DATABASES`."""
         return kind_of(self._whole_url())
 
-    def make_engine(self) -> AsyncEngine:
+    def make_engine(self) -> AsyncEngine | Engine:
         """Return a new connection pool, not yet connected."""
         return make_engine(self._whole_url(), self._folder, self.pool_size)
 
@@ -156,4 +156,4 @@ class SqlConfig(AdapterConfig):
         query, name = dict(self.driver_options), self.database
         if kind == "oracle":  # where the name behind the slash is that of an instance, which hardly anybody means
             query, name = {"service_name": name or ""} | query, None
-        return URL.create(f"{kind}+{DATABASES[kind].driver}", self.user, password, self.host, self.port, name, query)
+        return URL.create(drivername(kind), self.user, password, self.host, self.port, name, query)

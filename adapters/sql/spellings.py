@@ -83,7 +83,7 @@ def _of_postgresql() -> Spellings:
 
     return Spellings(
         joined,
-        lambda text, code: f"substr(regexp_replace({digits(text)}, '^(0+({code})?|{code})0*', ''), 1, 10)",
+        lambda text, code: f"substr(regexp_replace({digits(text)}, '^0*({code})?0*', ''), 1, 10)",
         lambda text: f"right({digits(text)}, 10)",
     )
 
@@ -94,22 +94,19 @@ def _of_mysql() -> Spellings:
 
     return Spellings(
         lambda parts: parts[0] if len(parts) == 1 else f"CONCAT_WS('', {', '.join(parts)})",
-        lambda text, code: f"LEFT(REGEXP_REPLACE({digits(text)}, '^(0+({code})?|{code})0*', ''), 10)",
+        lambda text, code: f"LEFT(REGEXP_REPLACE({digits(text)}, '^0*({code})?0*', ''), 10)",
         lambda text: f"RIGHT({digits(text)}, 10)",
     )
 
 
 def _of_oracle() -> Spellings:
-    def digits(text: str) -> str:
-        return f"REGEXP_REPLACE({text}, '[^0-9]')"
-
-    def last_ten(text: str) -> str:  # SUBSTR with -10 is NULL for a shorter text
-        return f"REGEXP_SUBSTR({digits(text)}, '[0-9]{{1,10}}$')"
+    def digits(text: str) -> str:  # Oracle takes no regular expression for an index
+        return f"TRANSLATE({text}, '0123456789' || {text}, '0123456789')"
 
     return Spellings(
         lambda parts: parts[0] if len(parts) == 1 else f"({' || '.join(parts)})",
-        lambda text, code: f"SUBSTR(REGEXP_REPLACE({digits(text)}, '^(0+({code})?|{code})0*'), 1, 10)",
-        last_ten,
+        lambda text, code: f"SUBSTR(LTRIM(REPLACE('^' || LTRIM({digits(text)}, '0'), '^{code}', ''), '^0'), 1, 10)",
+        lambda text: f"SUBSTR({digits(text)}, -LEAST(10, LENGTH({digits(text)})))",
     )
 
 
@@ -128,19 +125,21 @@ def _of_sqlite() -> Spellings:
 
 
 def _of_sql_server() -> Spellings:
-    def bare(text: str) -> str:  # compared byte by byte, which is many times faster than by a language's rules
-        characters = ("CHAR(9)", "CHAR(160)", "CHAR(150)")
-        return _without_separators(f"{text} COLLATE Latin1_General_BIN2", characters)
+    def bare(text: str) -> str:
+        # Compared byte by byte, which is many times faster than by a language's rules; and as NVARCHAR, as no index
+        # may depend on how the letters of one code page become those of another.
+        text = f"CAST({text} AS nvarchar(200)) COLLATE Latin1_General_BIN2"
+        return _without_separators(text, ("NCHAR(9)", "NCHAR(160)", "NCHAR(8211)"))
 
     def from_first_digit(text: str, length: int) -> str:
         return f"SUBSTRING({text}, PATINDEX('%[0-9]%', CONCAT({text}, '0')), {length})"
 
     def first_ten(text: str, code: str) -> str:
         begins = f"CONCAT('^', {from_first_digit(bare(text), 20)})"
-        return _without_prefix(begins, code).replace("substr(", "SUBSTRING(")
+        return f"CAST({_without_prefix(begins, code).replace('substr(', 'SUBSTRING(')} AS varchar(10))"
 
     def last_ten(text: str) -> str:
-        return f"REVERSE({from_first_digit(f'REVERSE({bare(text)})', 10)})"
+        return f"CAST(REVERSE({from_first_digit(f'REVERSE({bare(text)})', 10)}) AS varchar(10))"
 
     return Spellings(
         lambda parts: parts[0] if len(parts) == 1 else f"CONCAT({', '.join(parts)})",

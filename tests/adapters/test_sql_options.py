@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
 
 from adapters.sql import SqlAdapter, SqlConfig
 from proxy.adapter import Unavailable
@@ -91,7 +92,7 @@ class TestOptions:
             ("postgresql+asyncpg://user@host/crm", "asyncpg", "pip install 'tanima[postgresql]'"),
             ("mariadb+aiomysql://user@host/crm", "aiomysql", "pip install 'tanima[mariadb]'"),
             ("mysql+aiomysql://user@host/crm", "aiomysql", "pip install 'tanima[mysql]'"),
-            ("mssql+aioodbc://user@host/crm", "aioodbc", "pip install 'tanima[mssql]' and unixODBC (libodbc2)"),
+            ("mssql+pyodbc://user@host/crm", "pyodbc", "pip install 'tanima[mssql]' and unixODBC (libodbc2)"),
             ("mssql+aioodbc://user@host/crm", "pyodbc", "pip install 'tanima[mssql]' and unixODBC (libodbc2)"),
             ("oracle+oracledb_async://user@host/?service_name=crm", "oracledb", "pip install 'tanima[oracle]'"),
         ],
@@ -128,7 +129,7 @@ class TestParts:
             (
                 "mssql",
                 {"driver_options": {"driver": "FreeTDS", "TrustServerCertificate": "yes"}},
-                "mssql+aioodbc://reader:p%40ss%2Fw%3Ard@db.example.com/crm?TrustServerCertificate=yes&driver=FreeTDS",
+                "mssql+pyodbc://reader:p%40ss%2Fw%3Ard@db.example.com/crm?TrustServerCertificate=yes&driver=FreeTDS",
             ),
             ("oracle", {}, "oracle+oracledb_async://reader:p%40ss%2Fw%3Ard@db.example.com?service_name=crm"),
         ],
@@ -167,9 +168,9 @@ class TestParts:
             {"kind": kind, **place, "statement": "SELECT 1 WHERE a = :e164", "pool_size": 3}
         )
         engine = options.make_engine()
-        assert engine.sync_engine.hide_parameters
+        assert (engine if isinstance(engine, Engine) else engine.sync_engine).hide_parameters
         pool = engine.pool
-        assert isinstance(pool, AsyncAdaptedQueuePool)
+        assert isinstance(pool, QueuePool)
         assert (pool.size(), pool._max_overflow) == (3, 0)
         assert pool._recycle == (10 if kind == "sqlite" else 1800)
         assert pool._pre_ping == (kind != "sqlite")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -67,7 +67,7 @@ class SqlServerCrm(CrmUnderTest):
 
 
 @pytest.fixture
-def server(sql_server: TdsServer) -> Iterator[TdsServer]:
+def server(sql_server: TdsServer) -> TdsServer:
     filled(sql_server)
     return sql_server
 
@@ -151,7 +151,7 @@ async def test_a_slow_statement_is_ended_and_leaves_its_connection_usable(
         assert [contact.name for contact in await adapter.lookup(AYSE)] == ["Müşteri 1"]
 
 
-async def test_hung_threads_are_the_adapters_own_and_hold_up_neither_the_loop_nor_its_executor(
+async def test_hung_threads_are_its_own_and_hold_up_neither_the_loop_nor_others(
     server: TdsServer,
 ) -> None:
     async with opened(server.url(), pool_size=3) as adapter:
@@ -162,7 +162,7 @@ async def test_hung_threads_are_the_adapters_own_and_hold_up_neither_the_loop_no
         await asyncio.sleep(0.2)
         await asyncio.to_thread(lambda: None)  # as the resolution of names does
         assert time.monotonic() - started < 1
-        assert sum(thread.name.startswith("odbc") for thread in threading.enumerate()) <= 6
+        assert sum(thread.name.startswith("sql_") for thread in threading.enumerate()) <= 6
         for lookup in hanging:
             lookup.cancel()
         await asyncio.wait(hanging)
@@ -173,9 +173,9 @@ async def test_hung_threads_are_the_adapters_own_and_hold_up_neither_the_loop_no
 async def test_its_threads_end_with_it(server: TdsServer) -> None:
     async with opened(server.url()) as adapter:
         await asyncio.gather(*(adapter.lookup(AYSE) for _ in range(10)))
-        assert any(thread.name.startswith("odbc") for thread in threading.enumerate())
+        assert any(thread.name.startswith("sql_") for thread in threading.enumerate())
     for _ in range(50):
-        if not any(thread.name.startswith("odbc") for thread in threading.enumerate()):
+        if not any(thread.name.startswith("sql_") for thread in threading.enumerate()):
             break
         await asyncio.sleep(0.02)
-    assert not any(thread.name.startswith("odbc") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("sql_") for thread in threading.enumerate())

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql import SqlAdapter
 from adapters.sql.databases import MOST_ROWS
@@ -58,7 +59,9 @@ class TestSqlite:
         # SQLite itself allows no writing CTE, so this asks for the connection's own word.
         async with opened(crm, "SELECT 1 WHERE :digits <> ''") as adapter:
             assert adapter._connections is not None
-            async with adapter._connections._engine.connect() as connection:
+            engine = adapter._connections._engine
+            assert isinstance(engine, AsyncEngine)
+            async with engine.connect() as connection:
                 with pytest.raises(Exception, match="attempt to write a readonly database"):
                     await connection.exec_driver_sql("DELETE FROM people")
 

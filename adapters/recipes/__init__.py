@@ -1,0 +1,1 @@
+"""Configurations for known CRMs, to be completed: `tanima init --recipe NAME` writes one."""
