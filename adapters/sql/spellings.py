@@ -67,9 +67,12 @@ def _without_separators(text: str, characters: Sequence[str]) -> str:
 
 
 def _without_prefix(text: str, country_code: str) -> str:
-    """Return what is behind the mark `^` with which `text` begins, without zeros and the country's code after it."""
+    """Return what is behind the mark `^` with which `text` begins, without zeros and the country's code after it.
+
+    Two zeros are enough: each further function brings a statement nearer to the depth that SQLite can read.
+    """
     zero = ("^0", "^")
-    return f"substr({_replaced(text, [zero, zero, zero, ('^' + country_code, '^'), zero])}, 2, 10)"
+    return f"substr({_replaced(text, [zero, zero, ('^' + country_code, '^'), zero])}, 2, 10)"
 
 
 def _of_postgresql() -> Spellings:

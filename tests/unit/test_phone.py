@@ -261,19 +261,63 @@ def test_a_crm_field_may_hold_several_numbers_and_words_between_them(text: str, 
         "0212 555 10 10 - 11",
         "0212 555 10 10 (123)",
         "[0212] 555-10-10",
+        "0212 555 10 10/11/12",
+        "0212 555 10 10 - 11 - 12",
+        "212 555 10 10 / 11",
+        "212 555 10 10 x 11",
     ],
 )
 def test_an_extension_behind_a_number_does_not_hide_it(text: str) -> None:
     assert e164s(text) == {"+902125551010"}
 
 
+def test_a_number_at_home_and_an_extension_are_no_number_from_abroad() -> None:
+    assert e164s("212 522 12 34 / 56") == {"+902125221234"}  # all of it would be one of Morocco's
+
+
 def test_a_slash_within_a_number_does_not_make_two_of_it() -> None:
-    assert e164s("+49 30/5321112233") == {"+49305321112233"}
+    assert e164s("+49 30/5321112233") == e164s("49 30/5321112233") == {"+49305321112233"}
+    assert e164s("+212 522 12 34 / 56") == {"+212522123456"}
 
 
-@pytest.mark.parametrize("text", ["0532 111 22 33 - 0533 222 33 44", "0532 111 22 33 0533 222 33 44"])
+@pytest.mark.parametrize("text", ["49 532 111 22 33", "49/532 111 22 33", "49 - 532 111 22 33", "0049/532/111/22/33"])
+def test_no_part_of_a_foreign_number_is_one_at_home(text: str) -> None:
+    assert e164s(text) == {"+495321112233"}
+
+
+def test_numbers_at_home_and_from_abroad_stand_in_one_field() -> None:
+    assert e164s("0532 111 22 33 / +49 30 89680211") == {"+905321112233", "+493089680211"}
+    assert e164s("+49 30 89680211 0532 111 22 33") == {"+905321112233", "+493089680211"}
+    assert e164s("5321112233 49 30 89680211") == {"+905321112233"}  # the foreign one needs a plus there
+
+
+def test_dashes_of_all_kinds_separate_digits() -> None:
+    for dash in "\u2010\u2011\u2012\u2013\u2014\u2212_-":
+        assert e164s(dash.join(("0532", "111", "22", "33"))) == {"+905321112233"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0532 111 22 33 - 0533 222 33 44",
+        "0532 111 22 33 0533 222 33 44",
+        "0532 111 22 33 533 222 33 44",
+        "532 111 22 33 533 222 33 44",
+        "5321112233 5332223344",
+        "532 111 22 33 / 533 222 33 44 / 11",
+    ],
+)
 def test_several_numbers_in_a_crm_field_may_stand_apart_by_blanks_or_a_dash(text: str) -> None:
     assert e164s(text) == {"+905321112233", "+905332223344"}
+
+
+def test_the_next_number_may_begin_like_the_end_of_the_one_before() -> None:
+    assert e164s("0312 444 01 23 0533 222 33 44") == {"+903124440123", "+905332223344"}
+
+
+@pytest.mark.parametrize("text", ["1" * 16 + " " + "2" * 17, "12 34 56 78 90 12 34 56"])
+def test_digits_that_make_no_two_numbers_are_none(text: str) -> None:
+    assert e164s(text) == set()
 
 
 @pytest.mark.parametrize("text", ["(" * 60_000, "0 " * 30_000, "1/" * 30_000, "0(" * 30_000, "9" * 60_000])
