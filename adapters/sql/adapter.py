@@ -74,7 +74,7 @@ class SqlAdapter(Adapter):
     async def _run(self, statement: Statement, values: Values) -> Answer:
         needed = {name: values[name] for name in statement.names}
         answer = await self._opened().run(statement.clause, needed)
-        if statement.compares_keys and not has_numbers(answer.columns):
+        if statement.finds_candidates and not has_numbers(answer.columns):
             raise AdapterError("the statement compares digits, but none of its columns is called number")
         return answer
 

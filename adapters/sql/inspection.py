@@ -50,9 +50,9 @@ async def inspect(
         notes.append(f"{option}: took {took * 1000:.0f} ms")
         notes += [f"{option}: {note}" for note in _notes(statement, answer)]
         notes += [
-            f"{option}: reads all of {table} for each call, which is slow when it is large; faster with"
-            + index_for(kind, table, statement)
-            for table in tables
+            f"{option}: reads all of {read.table} for each call, which is slow when it is large; "
+            + index_for(kind, read, statement)
+            for read in tables
         ]
     return Inspection(frozenset(fields) if all_ran else None, frozenset(needs), problems, notes)
 
@@ -63,7 +63,7 @@ def _problems(statement: Statement, answer: Answer) -> Sequence[str]:
         for name, count in Counter(map(folded, answer.columns)).items()
         if count > 1
     ]
-    if statement.compares_keys and not has_numbers(answer.columns):
+    if statement.finds_candidates and not has_numbers(answer.columns):
         problems.append("compares digits, but returns no numbers to check - allowed: the compared columns AS number")
     elif answer.is_cut or (answer.rows and not has_numbers(answer.columns)):
         problems.append("finds somebody for a number that nobody has - allowed: a WHERE with the caller's number")

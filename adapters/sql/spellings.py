@@ -1,11 +1,12 @@
-"""Makes messy phone columns comparable: SQL expressions for the first and the last ten digits of what is in them.
+"""Finds numbers in messy phone columns, in two ways; both find candidates, whose numbers are checked afterwards.
 
-A field such as `+90 (532) 111-22-33 / 0533 444 55 66` begins with one number and ends with another, so two keys find
-it: its first ten digits, without zeros and the home country's code before them, and its last ten. Ten digits are a
-whole number in Turkey, and more than enough to find few candidates elsewhere; whether one of them really has the
-caller's number is checked afterwards, on the numbers that the rows carry.
+The thorough way: the caller's digits, in their order, with anything between them: `LIKE '%5%3%2%...'`. It finds the
+number wherever it stands and however it is written, reads the whole table for it, and is cheap for each row.
 
-The expressions are made of functions that each database takes for indexes (and for computed columns) too.
+The fast way: a field such as `+90 (532) 111-22-33 / 0533 444 55 66` begins with one number and ends with another, so
+two keys find it: its first ten digits, without zeros and the home country's code before them, and its last ten. They
+are made of functions that each database takes for indexes or for computed columns. Ten digits are a whole number in
+Turkey, and enough to find few candidates elsewhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 
 from proxy.adapter import PhoneNumber
 
-FIRST_TEN, LAST_TEN = "first_ten", "last_ten"
-"""The placeholders that such expressions are compared with."""
+IN_ORDER, FIRST_TEN, LAST_TEN = "in_order", "first_ten", "last_ten"
+"""The placeholders: a pattern for LIKE, and what the keys are compared with."""
 
 _SEPARATORS = (" ", "-", "(", ")", "/", ".", "+", "[", "]", "_")
 _LETTERS = "abcçdefgğhıijklmnoöpqrsştuüvwxyz"
@@ -32,24 +33,29 @@ class Spellings:
     last_ten: Callable[[str], str]
     bound: str = ":%s"
     """How a placeholder is written so that the column's index is used"""
+    like: str = "%s LIKE :in_order"
+    """How a text is compared with the pattern"""
 
-    def caller_in(self, numbers: Sequence[Sequence[str]], country_code: str) -> str:
-        """Return a condition: one of the numbers, each in one or several columns, looks like the caller's."""
-        texts = [self.joined(parts) for parts in numbers]
+    def caller_in(self, numbers: Sequence[Sequence[str]]) -> str:
+        """Return the thorough condition: one of the numbers, each in one or several columns, may be the caller's."""
+        return f"({' OR '.join(self.like % self.joined(parts) for parts in numbers)})"
+
+    def caller_at_ends(self, numbers: Sequence[Sequence[str]], country_code: str) -> str:
+        """Return the fast condition: a column begins or ends with what may be the caller's number."""
         first, last = self.bound % FIRST_TEN, self.bound % LAST_TEN
         comparisons = [
             comparison
-            for text in texts
+            for text in map(self.joined, numbers)
             for comparison in (f"{self.first_ten(text, country_code)} = {first}", f"{self.last_ten(text)} = {last}")
         ]
         return f"({' OR '.join(comparisons)})"
 
 
 def keys_of(number: PhoneNumber) -> dict[str, str]:
-    """Return what the two placeholders stand for."""
+    """Return what the placeholders stand for."""
     comes_from_abroad = number.subscriber.startswith("00")
     begins = number.digits if comes_from_abroad else number.subscriber
-    return {FIRST_TEN: begins[:10], LAST_TEN: number.digits[-10:]}
+    return {IN_ORDER: f"%{'%'.join(begins)}%", FIRST_TEN: begins[:10], LAST_TEN: number.digits[-10:]}
 
 
 def _replaced(text: str, replacements: Sequence[tuple[str, str]]) -> str:
@@ -149,6 +155,7 @@ def _of_sql_server() -> Spellings:
         first_ten,
         last_ten,
         bound="CAST(:%s AS varchar(10))",
+        like="CAST(%s AS nvarchar(200)) COLLATE Latin1_General_BIN2 LIKE :in_order",
     )
 
 

@@ -12,15 +12,18 @@ from sqlalchemy import BindParameter, String, TextClause, Unicode, bindparam, te
 from sqlalchemy.types import TypeEngine
 
 from adapters.placeholders import NUMBER_FORMS
-from adapters.sql.spellings import FIRST_TEN, LAST_TEN, SPELLINGS, Spellings
+from adapters.sql.spellings import FIRST_TEN, IN_ORDER, LAST_TEN, SPELLINGS, Spellings
 
 NUMBERS = "numbers"
 """The placeholder for all forms of the number, as a list"""
 
-FORMS = (*NUMBER_FORMS, FIRST_TEN, LAST_TEN, NUMBERS)
+FORMS = (*NUMBER_FORMS, NUMBERS, IN_ORDER, FIRST_TEN, LAST_TEN)
 """What a placeholder may be when a contact is looked for."""
 
-CALLER_IN = "caller_in"
+CALLER_IN, CALLER_AT_ENDS = "caller_in", "caller_at_ends"
+
+FUNCTIONS = (CALLER_IN, CALLER_AT_ENDS, FIRST_TEN, LAST_TEN)
+"""What may stand in braces with columns behind it"""
 
 _PLACEHOLDER = re.compile(r"(?<![:\w\\]):\w")
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
@@ -52,12 +55,12 @@ class Statement:
     names: frozenset[str]
     """Of the placeholders"""
     keys: tuple[str, ...] = ()
-    """The expressions that it compares with the first and the last ten digits: what indexes are made of"""
+    """The expressions for the first and the last ten digits of its columns: what indexes are made of"""
 
     @property
-    def compares_keys(self) -> bool:
-        """Whether it finds candidates only: each row must carry the numbers to check."""
-        return not self.names.isdisjoint({FIRST_TEN, LAST_TEN})
+    def finds_candidates(self) -> bool:
+        """Whether each row must carry numbers to check, as it may be somebody else's."""
+        return not self.names.isdisjoint({IN_ORDER, FIRST_TEN, LAST_TEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def read_statement(
         raise ValueError("has :numbers in another place than behind IN - allowed: column IN :numbers")
     names = frozenset(text(sql).compile().params)
     statement = Statement(text(sql).bindparams(*(_parameter(name, kind) for name in names)), names, tuple(keys))
-    if statement.compares_keys and not procedures and not _NUMBER_COLUMN.search(mask):
+    if statement.finds_candidates and not procedures and not _NUMBER_COLUMN.search(mask):
         raise ValueError(
             f"compares digits and has no column called number - allowed: SELECT ..., phone AS number ... WHERE "
             f"{{{CALLER_IN}(phone)}}"
@@ -138,15 +141,15 @@ def values_of(forms: Mapping[str, str]) -> list[str]:
 
 
 def _check_macro(macro: Macro, literals: Mapping[str, str]) -> None:
-    functions = ", ".join(f"{{{name}(column)}}" for name in (CALLER_IN, FIRST_TEN, LAST_TEN))
+    functions = ", ".join(f"{{{name}(column)}}" for name in FUNCTIONS)
     if macro.numbers is None:
         named = "".join(f"{{{name}}}, " for name in literals)
         raise ValueError(f"has {{{macro.name}}}, which is not in literals - allowed: {named}{functions}")
-    if macro.name not in {CALLER_IN, FIRST_TEN, LAST_TEN}:
+    if macro.name not in FUNCTIONS:
         raise ValueError(f"has {{{macro.name}(...)}} - allowed: {functions}")
     if not all(part for number in macro.numbers for part in number):
         raise ValueError(f"has {{{macro.name}(...)}} without a column in it - allowed: a column, or area + number")
-    if macro.name != CALLER_IN and len(macro.numbers) != 1:
+    if macro.name in {FIRST_TEN, LAST_TEN} and len(macro.numbers) != 1:
         raise ValueError(f"has {{{macro.name}(...)}} with several columns - allowed: one, or area + number")
 
 
@@ -187,7 +190,9 @@ def _expanded(macro: Macro, spellings: Spellings, country_code: str, keys: list[
             keys.append(spellings.first_ten(text_, country_code))
         if macro.name != FIRST_TEN:
             keys.append(spellings.last_ten(text_))
-    return spellings.caller_in(numbers, country_code) if macro.name == CALLER_IN else keys[-1]
+    if macro.name == CALLER_IN:
+        return spellings.caller_in(numbers)
+    return spellings.caller_at_ends(numbers, country_code) if macro.name == CALLER_AT_ENDS else keys[-1]
 
 
 def _split(mask: str, start: int, end: int, at: str) -> list[tuple[int, int]]:
