@@ -2,20 +2,49 @@
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn, TypeVar
 
 import pytest
 
-from tests.servers import Postgres
+from tests.servers import DatabaseServer, Mariadb, Postgres
+from tests.tds_server import TdsServer
+
+Server = TypeVar("Server", bound=DatabaseServer)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Start a PostgreSQL of our own. Where none is installed, the test is skipped, but never in CI."""
-    programs = Postgres.installed()
-    if programs is None:
-        message = "no PostgreSQL server is installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with Postgres(programs) as server:
+    """Start a PostgreSQL of our own."""
+    yield from started(Postgres)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Mariadb]:
+    """Start a MariaDB of our own."""
+    yield from started(Mariadb)
+
+
+@pytest.fixture
+def sql_server() -> Iterator[TdsServer]:
+    """Start a stand-in for SQL Server, to which a real ODBC driver connects."""
+    if TdsServer.driver() is None:
+        leave_out("no ODBC driver for SQL Server (tdsodbc)")
+    with TdsServer() as server:
         yield server
+
+
+def started(kind: type[Server]) -> Iterator[Server]:
+    """Start a server. Where none is installed, the test is skipped, but never in CI."""
+    programs = kind.installed()
+    if programs is None:
+        leave_out(f"no {kind.name} server")
+    with kind(programs) as server:
+        yield server
+
+
+def leave_out(missing: str) -> NoReturn:
+    """Skip a test for want of something that is not installed; in CI that is a failure."""
+    message = f"{missing} is installed"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

@@ -6,18 +6,104 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
+from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 
-class Postgres:
-    """A PostgreSQL server on a port and in a folder of its own, with the user `postgres`, who needs no password."""
+class DatabaseServer(ABC):
+    """A database server on a port and in a folder of its own, whose administrator needs no password."""
+
+    name: ClassVar[str]
+    account: ClassVar[str]
+    """Of the operating system: the servers refuse to run as root"""
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self._folder = Path(tempfile.mkdtemp(prefix="tanima-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"tanima-{self.account}-"))
         self._data = self._folder / "data"
         self.port = free_port()
+
+    @classmethod
+    @abstractmethod
+    def installed(cls) -> Path | None:
+        """Return a folder with the installed server's programs."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, where it does not run, and return when it answers."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop at once, as in a crash."""
+
+    @abstractmethod
+    def sql(self, statements: str) -> str:
+        """Run statements as the administrator, and return what they print."""
+
+    @abstractmethod
+    def url(self, user: str = ..., database: str = ...) -> str:
+        """Return the URL for SQLAlchemy."""
+
+    def freeze(self) -> None:
+        """Stop all processes where they are: connections stay, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, self.account)
+        self._install()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thaw()
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    @abstractmethod
+    def _install(self) -> None:
+        """Make its files."""
+
+    @abstractmethod
+    def _process(self) -> int | None:
+        """Return the server's process, if it runs."""
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(process, number)
+
+    def _processes(self) -> list[int]:
+        """Return the server's process and those that it has started, it first so that it starts no more."""
+        first = self._process()
+        if first is None:
+            return []
+        others = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii")
+        return [first, *map(int, others.split())]
+
+    def _run(self, program: str, *arguments: str | Path, as_account: bool = True) -> str:
+        change_user = ["runuser", "-u", self.account, "--"] if as_account and os.geteuid() == 0 else []
+        command = [*change_user, str(self._programs / program), *map(str, arguments)]
+        with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server that pg_ctl starts
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=False)
+            output.seek(0)
+            text = output.read().decode()
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {text}")
+        return text
+
+
+class Postgres(DatabaseServer):
+    """A PostgreSQL server with the administrator `postgres`. Whoever is called `locked_out` needs a password."""
+
+    name = "PostgreSQL"
+    account = "postgres"
 
     @classmethod
     def installed(cls) -> Path | None:
@@ -29,68 +115,139 @@ class Postgres:
         # Without TLS: asyncpg 0.32 leaves an error behind, for asyncio to log, when it is cancelled as it asks for TLS.
         return f"postgresql+asyncpg://{user}@127.0.0.1:{self.port}/{database}?ssl=disable"
 
-    def __enter__(self) -> Self:
-        if os.geteuid() == 0:
-            shutil.chown(self._folder, "postgres")
-        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-        (self._data / "pg_hba.conf").write_text(
-            "host all locked_out 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n", encoding="ascii"
-        )
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.thaw()
-        self.stop()
-        shutil.rmtree(self._folder)
-
     def start(self) -> None:
-        if self._is_running():
+        if self._process() is not None:
             return
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
         self._run("pg_ctl", "-D", self._data, "-l", self._folder / "log", "-o", options, "-w", "start")
 
     def stop(self) -> None:
-        """Stop at once, as in a crash."""
-        if self._is_running():
+        if self._process() is not None:
             self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
 
-    def freeze(self) -> None:
-        """Stop all processes where they are: connections stay, and nobody answers."""
-        for process in self._processes():
-            os.kill(process, signal.SIGSTOP)
+    def sql(self, statements: str) -> str:
+        arguments = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1")
+        return self._run("psql", *arguments, "-c", statements, as_account=False).strip()
 
-    def thaw(self) -> None:
-        for process in self._processes():
-            os.kill(process, signal.SIGCONT)
+    def _install(self) -> None:
+        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+        (self._data / "pg_hba.conf").write_text(
+            "host all locked_out 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n", encoding="ascii"
+        )
+
+    def _process(self) -> int | None:
+        file = self._data / "postmaster.pid"
+        return int(file.read_text(encoding="ascii").split()[0]) if file.exists() else None
+
+
+class Mariadb(DatabaseServer):
+    """A MariaDB server with the administrator `root`, the database `crm`, and two users without rights.
+
+    They are called `reader`, who needs no password, and `locked_out`, whose password is `right`.
+    """
+
+    name = "MariaDB"
+    account = "mysql"
+    patience = 30.0
+    """Seconds until it must answer"""
+
+    _running: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def installed(cls) -> Path | None:
+        """Return the folder with the programs' folders `bin` and `sbin`."""
+        folders = (folder for folder in map(Path, ("/usr", "/usr/local")) if (folder / "sbin/mariadbd").exists())
+        return next(folders, None)
+
+    def url(self, user: str = "root", database: str = "crm") -> str:
+        return f"mariadb+aiomysql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        if self._process() is not None:
+            return
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._running = subprocess.Popen(
+                [
+                    self._programs / "sbin/mariadbd",
+                    *self._options(),
+                    f"--port={self.port}",
+                    "--bind-address=127.0.0.1",
+                    f"--socket={self._folder / 'socket'}",
+                    f"--pid-file={self._folder / 'pid'}",
+                    "--skip-log-bin",
+                    "--skip-name-resolve",
+                    "--character-set-server=utf8mb4",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+            )
+        until = time.monotonic() + self.patience
+        while True:
+            try:
+                self._client("SELECT 1")
+            except RuntimeError as exc:
+                if self._process() is None or time.monotonic() > until:
+                    self.stop()
+                    raise RuntimeError(f"mariadbd failed: {log.read_text(errors='replace')}") from exc
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+            self._running.wait()
 
     def sql(self, statements: str) -> str:
-        """Run statements, and return what they print."""
-        arguments = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1")
-        return self._run("psql", *arguments, "-c", statements, as_postgres=False).strip()
+        return self._client(statements, "--database=crm")
 
-    def _is_running(self) -> bool:
-        return (self._data / "postmaster.pid").exists()
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._client(
+            "CREATE DATABASE crm; CREATE USER reader@'127.0.0.1';"
+            "CREATE USER locked_out@'127.0.0.1' IDENTIFIED BY 'right'"
+        )
+        return self
 
-    def _processes(self) -> list[int]:
-        """Return the server's process and those that it has started, it first so that it starts no more."""
-        if not self._is_running():
-            return []
-        first = int((self._data / "postmaster.pid").read_text(encoding="ascii").split()[0])
-        others = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii")
-        return [first, *map(int, others.split())]
+    def _install(self) -> None:
+        (self._folder / "tmp").mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self._folder / "tmp", self.account)
+        self._run(
+            "bin/mariadb-install-db", *self._options(), "--auth-root-authentication-method=normal", "--skip-test-db"
+        )
 
-    def _run(self, program: str, *arguments: str | Path, as_postgres: bool = True) -> str:
-        """Run a program; the server refuses to run as root."""
-        change_user = ["runuser", "-u", "postgres", "--"] if as_postgres and os.geteuid() == 0 else []
-        command = [*change_user, str(self._programs / program), *map(str, arguments)]
-        with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server that pg_ctl starts
-            done = subprocess.run(command, stdout=output, stderr=output, cwd="/", check=False)
-            output.seek(0)
-            text = output.read().decode()
-        if done.returncode:
-            raise RuntimeError(f"{program} failed: {text}")
-        return text
+    def _options(self) -> list[str]:
+        return [
+            "--no-defaults",
+            f"--datadir={self._data}",
+            f"--tmpdir={self._folder / 'tmp'}",
+            "--innodb-flush-log-at-trx-commit=2",  # to the disk at leisure, but not lost when it is killed
+            "--innodb-log-file-size=8M",
+            "--innodb-buffer-pool-size=32M",
+            *(["--user=" + self.account] if os.geteuid() == 0 else []),
+        ]
+
+    def _client(self, statements: str, *more: str) -> str:
+        arguments = (
+            "--no-defaults",
+            "--protocol=tcp",
+            "--host=127.0.0.1",
+            f"--port={self.port}",
+            "--user=root",
+            "--default-character-set=utf8mb4",
+            "--skip-column-names",
+            "--batch",
+            "--connect-timeout=5",
+            *more,
+        )
+        return self._run("bin/mariadb", *arguments, "--execute", statements, as_account=False).strip()
+
+    def _process(self) -> int | None:
+        return self._running.pid if self._running is not None and self._running.poll() is None else None
 
 
 def free_port() -> int:

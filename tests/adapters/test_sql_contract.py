@@ -7,10 +7,10 @@ import pytest
 
 from adapters.sql import SqlAdapter, SqlConfig
 from proxy.testing import AdapterContract, CrmUnderTest
-from tests.servers import Postgres
+from tests.servers import DatabaseServer, Mariadb, Postgres
 
 KNOWN = {f"0530 123 45 {n:02}": f"Müşteri {n}" for n in range(30)}
-TABLE = "CREATE TABLE people (digits TEXT PRIMARY KEY, name TEXT, tier TEXT)"
+TABLE = "CREATE TABLE people (digits VARCHAR(20) PRIMARY KEY, name TEXT, tier TEXT)"
 ROWS = [("90" + "".join(number.split())[1:], name, "gold") for number, name in KNOWN.items()]
 STATEMENT = "SELECT name, tier, digits AS number FROM people WHERE digits = :digits"
 
@@ -61,14 +61,16 @@ class MissingSqliteCrm(SqliteCrm):
         self._file.rename(self._away)
 
 
-class PostgresCrm(SqlCrm):
-    def __init__(self, server: Postgres) -> None:
+class ServerCrm(SqlCrm):
+    """A table on a database server."""
+
+    def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self.url = server.url()
 
     async def start(self) -> None:
         values = ", ".join(f"('{digits}', '{name}', '{tier}')" for digits, name, tier in ROWS)
-        self._server.sql(f"DROP TABLE IF EXISTS people; {TABLE}; INSERT INTO people VALUES {values}")  # noqa: S608 - ours
+        self._server.sql(f"DROP TABLE IF EXISTS people; {TABLE}; INSERT INTO people VALUES {values}")
 
     async def go_down(self) -> None:
         await asyncio.to_thread(self._server.stop)
@@ -113,11 +115,22 @@ class TestSqliteWhoseFileIsMissing(AdapterContract):
 
 
 class TestPostgres(AdapterContract):
-    crm_class = PostgresCrm
+    crm_class = ServerCrm
 
     @pytest.fixture
     async def crm(self, postgres: Postgres) -> AsyncIterator[CrmUnderTest]:
-        crm = PostgresCrm(postgres)
+        crm = ServerCrm(postgres)
+        await crm.start()
+        yield crm
+        await crm.stop()
+
+
+class TestMariadb(AdapterContract):
+    crm_class = ServerCrm
+
+    @pytest.fixture
+    async def crm(self, mariadb: Mariadb) -> AsyncIterator[CrmUnderTest]:
+        crm = ServerCrm(mariadb)
         await crm.start()
         yield crm
         await crm.stop()

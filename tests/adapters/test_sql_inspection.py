@@ -1,7 +1,7 @@
 """What `inspect` sees in real databases: columns, problems, tables that are read as a whole, and the index for it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def options(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+def options(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
     if kind == "sqlite":
         fill(tmp_path / "crm.db", *TABLES)
-        return {"url": f"sqlite+aiosqlite:///{tmp_path / 'crm.db'}"}
+        yield {"url": f"sqlite+aiosqlite:///{tmp_path / 'crm.db'}"}
+        return
     server: Postgres | Mariadb = request.getfixturevalue("postgres" if kind == "postgresql" else kind)
-    server.sql("DROP TABLE IF EXISTS customers, agents; " + "; ".join(TABLES))
-    return {"url": server.url()}
+    server.sql("; ".join(TABLES))
+    yield {"url": server.url()}
+    server.sql("DROP TABLE customers, agents")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ class TestPostgres:
             "INSERT INTO people VALUES ('905301234567', 7, 'Ayşe Yılmaz', 12.50, '2020-01-31',"
             " '00000000-0000-0000-0000-000000000001', true, '{a,b}');"
             "DROP ROLE IF EXISTS reader, locked_out;"
+            "CREATE OR REPLACE FUNCTION count_call(text) RETURNS text LANGUAGE sql AS"
+            " 'DELETE FROM people WHERE digits = $1; SELECT $1';"
             "CREATE ROLE reader LOGIN; CREATE ROLE locked_out LOGIN PASSWORD 'right'"
         )
         yield postgres.url()
@@ -46,10 +48,7 @@ class TestPostgres:
             ("SELECT name FROM people WHERE id = :digits", "use CAST"),
             ("SELECT name FROM people WHERE CAST(:e164 || 'x' AS bigint) = id", "a value is none of the type"),
             ("SELECT name people WHERE digits := :digits", "the database does not understand the statement"),
-            (
-                "WITH gone AS (DELETE FROM people WHERE digits = :digits RETURNING *) SELECT * FROM gone",
-                "the statement would write, and this connection only reads",
-            ),
+            ("SELECT count_call(:digits)", "the statement would write, and this connection only reads"),
         ],
     )
     async def test_a_wrong_statement_is_the_operators_to_mend(self, url: str, statement: str, message: str) -> None:
@@ -101,8 +100,6 @@ class TestPostgres:
         async with opened(url, "SELECT name FROM people WHERE digits = :digits") as adapter:
             await adapter.lookup(AYSE)
             postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tanima'")
-            with pytest.raises(Unavailable, match="the connection to the database was lost"):
-                await adapter.lookup(AYSE)
             assert len(await adapter.lookup(AYSE)) == 1
 
     async def test_a_changed_table_is_no_reason_to_give_up(self, url: str, postgres: Postgres) -> None:
@@ -137,4 +134,5 @@ class TestPostgres:
         async with opened(url, "SELECT pg_sleep(20), :digits AS x") as adapter:
             lookup = detach(adapter.lookup(AYSE))
             await asyncio.sleep(0.2)
-        assert lookup.cancelled()
+        with pytest.raises(Unavailable, match="the database took too long"):
+            await lookup

@@ -12,10 +12,9 @@ from adapters.sql.spellings import FIRST_TEN, LAST_TEN, SPELLINGS, keys_of
 from proxy.errors import InvalidNumber
 from proxy.phone import parse_number
 from proxy.testing import phone
-from tests.adapters.customers import BY_CALLER_IN, DOCUMENTATION, Asked, Customers
+from tests.adapters.customers import AT_ENDS, BY_CALLER_IN, DOCUMENTATION, Asked, Customers
 from tests.adapters.spelled import fields, numbers, unusual_fields
 from tests.adapters.sql_crm import opened
-from tests.adapters.test_tds_server import MISSING
 from tests.servers import Postgres
 from tests.tds_server import TdsServer
 from tests.tsql import Database
@@ -31,7 +30,7 @@ MISSED = (
     ("0532\u2014111\u201422\u201433", "0532 111 22 33", frozenset({"sqlite", "mssql"})),
     ("444 0 123 (iş)", "444 0 123", frozenset({"mssql"})),
 )
-"""What docs/sql.md tells not to be found, the number in it, and in which kinds of databases"""
+"""What docs/sql.md tells not to be found at the ends of a field, the number in it, and in which kinds of databases"""
 
 Keys = list[tuple[str, str]]
 
@@ -63,13 +62,14 @@ def spelled_at_random(draw: st.DrawFn, ten: str) -> str:
 
 
 class TestLookup:
-    async def test_every_spelling_of_a_number_is_found(self, customers: Customers) -> None:
+    @pytest.mark.parametrize("statement", [BY_CALLER_IN, AT_ENDS])
+    async def test_every_spelling_of_a_number_is_found(self, customers: Customers, statement: str) -> None:
         customers.fill(enumerate(field.text for field in SPELLED))
         holders = defaultdict(set)
         for n, field in enumerate(SPELLED):
             for number in field.numbers:
                 holders[number].add(n)
-        async with customers.asked() as crm:
+        async with customers.asked(statement) as crm:
             assert {number: await crm.who(number) for number in holders} == holders
 
     async def test_neighbours_are_nobody(self, customers: Customers) -> None:
@@ -100,7 +100,8 @@ class TestLookup:
             assert await crm.who("0532 111 22 33") == set()
             assert await crm.who("+49 532 111 22 33") == {0, 1, 2, 3}
 
-    async def test_a_number_in_several_columns_is_found(self, customers: Customers) -> None:
+    @pytest.mark.parametrize("function", ["caller_in", "caller_at_ends"])
+    async def test_a_number_in_several_columns_is_found(self, customers: Customers, function: str) -> None:
         split = [
             (None, "532", "1112233"),
             (None, "0532", "111 22 33"),
@@ -123,7 +124,7 @@ class TestLookup:
             "sqlite": "COALESCE(country, '') || COALESCE(area, '') || COALESCE(local, '')",
         }
         statement = (
-            f"SELECT id, {number[customers.kind]} AS number FROM customers WHERE {{caller_in(country + area + local)}}"
+            f"SELECT id, {number[customers.kind]} AS number FROM customers WHERE {{{function}(country + area + local)}}"
         )
         async with customers.asked(statement) as crm:
             assert await crm.who("0532 111 22 33") == set(range(10))
@@ -136,21 +137,25 @@ class TestLookup:
             assert await crm.who("0532 111 22 33") == {1, 2}
             assert await crm.who("0212 555 10 10") == {1}
 
+    @pytest.mark.parametrize("statement", [BY_CALLER_IN, AT_ENDS])
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    async def test_a_number_is_found_however_it_is_spelled(self, customers: Customers, data: st.DataObject) -> None:
+    @given(data=st.data())
+    async def test_a_number_is_found_however_it_is_spelled(
+        self, customers: Customers, statement: str, data: st.DataObject
+    ) -> None:
         tens = data.draw(st.lists(st.sampled_from(numbers(500, seed=2)), min_size=2, max_size=30, unique=True))
         *held, other = tens
         customers.fill(enumerate(data.draw(spelled_at_random(ten)) for ten in held))
-        async with customers.asked() as crm:
+        async with customers.asked(statement) as crm:
             assert [await crm.who(f"0{ten}") for ten in held] == [{n} for n in range(len(held))]
             assert await crm.who(f"0{other}") == set()
 
-    async def test_what_is_documented_as_missed_is_missed(self, customers: Customers) -> None:
+    async def test_what_is_documented_as_missed_at_the_ends_is_missed_there_only(self, customers: Customers) -> None:
         customers.fill(enumerate(text for text, _, _ in MISSED))
-        async with customers.asked() as crm:
+        async with customers.asked(AT_ENDS) as at_ends, customers.asked() as anywhere:
             for n, (_, number, kinds) in enumerate(MISSED):
-                assert (n in await crm.who(number)) == (customers.kind not in kinds)
+                assert (n in await at_ends.who(number)) == (customers.kind not in kinds)
+                assert n in await anywhere.who(number)
 
 
 class TestOtherDatabases:
@@ -180,27 +185,26 @@ class TestOtherDatabases:
         assert found.splitlines() == [" ".join(keys) for keys in keys_in_oracle(texts)]
 
     def test_mysql_has_the_expressions_of_mariadb(self) -> None:
-        mysql, mariadb = (SPELLINGS[kind].caller_in([["a"], ["b", "c"]], "90") for kind in ("mysql", "mariadb"))
+        mysql, mariadb = (SPELLINGS[kind].caller_at_ends([["a"], ["b", "c"]], "90") for kind in ("mysql", "mariadb"))
         assert mysql == mariadb
 
     @pytest.mark.parametrize(("kind", "dialect"), [("mssql", "tsql"), ("oracle", "oracle"), ("mysql", "mysql")])
-    def test_the_condition_is_understood(self, kind: str, dialect: str) -> None:
-        condition = SPELLINGS[kind].caller_in([["phone"], ["area", "local"]], "90")
-        statement = f"SELECT id FROM customers WHERE {condition}"
-        parsed = sqlglot.parse_one(statement, dialect=dialect)
-        assert not list(parsed.find_all(sqlglot.exp.Command))
+    def test_the_conditions_are_understood(self, kind: str, dialect: str) -> None:
+        numbers = [["phone"], ["area", "local"]]
+        for condition in (SPELLINGS[kind].caller_in(numbers), SPELLINGS[kind].caller_at_ends(numbers, "90")):
+            parsed = sqlglot.parse_one(f"SELECT id FROM customers WHERE {condition}", dialect=dialect)
+            assert not list(parsed.find_all(sqlglot.exp.Command))
 
-    @pytest.mark.skipif(bool(MISSING), reason=MISSING)
-    async def test_sql_server_is_asked_all_the_way(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("statement", [BY_CALLER_IN, AT_ENDS])
+    async def test_sql_server_is_asked_all_the_way(self, sql_server: TdsServer, statement: str) -> None:
         texts = ["+90 (532) 111-22-33 dahili 12", "Tel: 0216 555 10 10 / 532 111 22 33", "0049 532 111 22 33", None]
-        with TdsServer() as server:
-            server.database.execute("CREATE TABLE customers (id INTEGER, phone TEXT COLLATE Turkish_CI_AS)")
-            server.database.executemany("INSERT INTO customers VALUES (?, ?)", enumerate(texts))
-            async with opened(server.url(), BY_CALLER_IN, "find") as adapter:
-                crm = Asked(adapter)
-                assert await crm.who("0532 111 22 33") == {0, 1}
-                assert await crm.who("0216 555 10 10") == {1}
-                assert await crm.who("+49 532 111 22 33") == {2}
+        sql_server.database.execute("CREATE TABLE customers (id INTEGER, phone TEXT COLLATE Turkish_CI_AS)")
+        sql_server.database.executemany("INSERT INTO customers VALUES (?, ?)", enumerate(texts))
+        async with opened(sql_server.url(), statement, "find") as adapter:
+            crm = Asked(adapter)
+            assert await crm.who("0532 111 22 33") == {0, 1}
+            assert await crm.who("0216 555 10 10") == {1}
+            assert await crm.who("+49 532 111 22 33") == {2}
 
 
 def is_found(number: str, keys: tuple[str, str]) -> bool:
