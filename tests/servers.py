@@ -151,6 +151,9 @@ class Mariadb(DatabaseServer):
     patience = 30.0
     """Seconds until it must answer"""
 
+    certificate: Path | None = None
+    """To encrypt with, in a file with its private key"""
+
     _running: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -229,6 +232,7 @@ class Mariadb(DatabaseServer):
             "--innodb-log-file-size=8M",
             "--innodb-buffer-pool-size=32M",
             *(["--user=" + self.account] if os.geteuid() == 0 else []),
+            *([f"--ssl-cert={self.certificate}", f"--ssl-key={self.certificate}"] if self.certificate else []),
         ]
 
     def _client(self, statements: str, *more: str) -> str:

@@ -1,5 +1,6 @@
 """The databases that can be asked, and how each is made to only read and never to hang."""
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from proxy.adapter import AdapterError
 
 PATIENCE = 5
 """Seconds for which a database may be silent. The proxy waits far shorter; this ends what it has left behind."""
@@ -44,8 +47,8 @@ class Database:
     """The extra of this distribution that installs its driver"""
     arguments: Callable[[URL, Path], tuple[URL, Arguments]]
     """Takes the operator's URL and the TOML's folder; returns the driver's URL and arguments"""
-    prepare: Callable[[Engine], None] = lambda _: None
-    """Sees to each new connection of an engine"""
+    prepare: Callable[[Engine, Arguments], None] = lambda _, __: None
+    """Sees to each new connection of an engine that was made with these arguments"""
     also: str = ""
     """What the driver needs beside the extra"""
     blocks: bool = False
@@ -60,7 +63,7 @@ def _sqlite(url: URL, folder: Path) -> tuple[URL, Arguments]:
     return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"}), {"timeout": 0.5}
 
 
-def _limit_sqlite(engine: Engine) -> None:
+def _limit_sqlite(engine: Engine, _arguments: Arguments) -> None:
     """Break statements off that take longer than PATIENCE; SQLite has no such setting."""
 
     def connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's and the driver's
@@ -84,11 +87,23 @@ def _postgresql(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     return url, {"timeout": PATIENCE, "command_timeout": PATIENCE + 0.5, "server_settings": settings}
 
 
-def _mysql(url: URL, _folder: Path) -> tuple[URL, Arguments]:
-    return url, {"connect_timeout": PATIENCE, "charset": "utf8mb4", "program_name": "tanima"}
+def _mysql(url: URL, folder: Path) -> tuple[URL, Arguments]:
+    arguments: Arguments = {"connect_timeout": PATIENCE, "charset": "utf8mb4", "program_name": "tanima"}
+    if mode := url.query.get("ssl"):
+        authority = url.query.get("ssl_ca")
+        arguments["ssl"] = _tls(str(mode), str(folder / str(authority)) if authority else None)
+    return url.difference_update_query(["ssl", "ssl_ca"]), arguments
 
 
-def _limit_mysql(engine: Engine) -> None:
+def _tls(mode: str, authority: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authority)
+    if mode == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _limit_mysql(engine: Engine, arguments: Arguments) -> None:
     # MariaDB and MySQL each read the comment that is meant for it.
     limits = f"/*M! , max_statement_time={PATIENCE} */ /*!50708 , max_execution_time={PATIENCE * 1000} */"
     _run_on_connect(
@@ -97,6 +112,18 @@ def _limit_mysql(engine: Engine) -> None:
         f"SET SESSION sql_select_limit={MOST_ROWS + 1}, lock_wait_timeout={PATIENCE} {limits}",
     )
 
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        cursor = connection.cursor()
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        _, cipher = cursor.fetchone()
+        if not cipher:  # where the server cannot encrypt, the driver goes on without
+            connection.close()
+            raise AdapterError("the server does not encrypt, which the option ssl demands")
+        cursor.close()
+
+    if "ssl" in arguments:
+        event.listen(engine, "connect", connected)
+
 
 def _sql_server(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     if not {"driver", "odbc_connect"} & set(map(str.lower, url.query)):
@@ -104,7 +131,7 @@ def _sql_server(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     return url, {"timeout": PATIENCE}  # of the login
 
 
-def _limit_sql_server(engine: Engine) -> None:
+def _limit_sql_server(engine: Engine, _arguments: Arguments) -> None:
     def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
         connection.timeout = PATIENCE  # of statements
 
@@ -122,7 +149,7 @@ def _oracle(url: URL, _folder: Path) -> tuple[URL, Arguments]:
     return url, {"tcp_connect_timeout": PATIENCE}
 
 
-def _limit_oracle(engine: Engine) -> None:
+def _limit_oracle(engine: Engine, _arguments: Arguments) -> None:
     def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's
         connection.driver_connection.call_timeout = PATIENCE * 1000
 
@@ -182,7 +209,7 @@ def drivername(kind: str) -> str:
     return f"{kind}+{DATABASES[kind].drivers[0]}"
 
 
-def read_url(text: str) -> URL:
+def read_url(text: str, folder: Path) -> URL:
     """Return a URL of a database that can be asked. Raises ValueError, also when its driver is not installed."""
     examples = " or ".join(database.example for database in DATABASES.values())
     try:
@@ -195,6 +222,7 @@ def read_url(text: str) -> URL:
     check_driver(kind)
     if kind == "sqlite":
         check_file(url.database or "", url.query)
+    check_options(kind, url.query, folder)
     return url
 
 
@@ -215,6 +243,20 @@ def check_file(name: str, query: Mapping[str, Any]) -> None:
         raise ValueError("names no plain file - allowed: a file such as crm.db, relative to the TOML's folder")
 
 
+def check_options(kind: str | None, options: Mapping[str, Any], folder: Path) -> None:
+    """Raise ValueError for an option of the driver that we read ourselves, and that has no meaning."""
+    authority = options.get("ssl_ca") if kind in {"mariadb", "mysql"} else None
+    if authority and not (folder / authority).is_file():
+        raise ValueError(
+            "has an ssl_ca that is no file - allowed: a file with certificates, relative to the TOML's folder"
+        )
+    mode = options.get("ssl") if kind in {"mariadb", "mysql"} else None
+    if mode not in {None, "require", "verify-full"}:
+        raise ValueError(
+            "has an ssl that means nothing - allowed: require, or verify-full, to which ssl_ca may be added"
+        )
+
+
 def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine | Engine:
     """Return the connection pool, which connects when it is first asked; an Engine when its driver blocks."""
     kind = kind_of(url)
@@ -231,5 +273,5 @@ def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine | Engine:
         **database.pool(),
     }
     engine = create_engine(url, **settings) if database.blocks else create_async_engine(url, **settings)
-    database.prepare(engine if isinstance(engine, Engine) else engine.sync_engine)
+    database.prepare(engine if isinstance(engine, Engine) else engine.sync_engine, arguments)
     return engine

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,6 +24,7 @@ UNREACHABLE: Meaning = (Unavailable, "the database cannot be reached")
 CHANGED: Meaning = (Unavailable, "the table was changed meanwhile")
 REFUSED: Meaning = (AdapterError, "the database refuses our user or password")
 LET_IN_NOBODY: Meaning = (AdapterError, "the server refuses our user or password, or has no database of this name")
+NO_TRUST: Meaning = (AdapterError, "the server's certificate is not the one that is trusted")
 NO_DATABASE: Meaning = (AdapterError, "the server has no database of this name")
 NO_RIGHT: Meaning = (AdapterError, "the database user has no right to read what the statement reads")
 NO_TABLE: Meaning = (AdapterError, "the statement names a table that does not exist")
@@ -189,6 +191,9 @@ def words_of(error: AdapterError) -> str:
 
 
 def _meaning(exc: Exception) -> Meaning:
+    original = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
+    if isinstance(original, SSLCertVerificationError) or isinstance(original.__cause__, SSLCertVerificationError):
+        return NO_TRUST
     if isinstance(exc, DBAPIError) and exc.orig is not None:
         for read in (_of_mysql, _of_sqlite, _of_oracle, _of_sql_server, _by_sqlstate):
             if meaning := read(exc.orig):

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
-from adapters.sql.databases import check_driver, check_file, drivername, kind_of, make_engine, read_url
+from adapters.sql.databases import check_driver, check_file, check_options, drivername, kind_of, make_engine, read_url
 from adapters.sql.statement import FORMS, Statement, read_statement
 from proxy.adapter import AdapterConfig, SecretStr
 
@@ -19,6 +19,10 @@ PLACE = "Where the database is, when there is no url"
 
 UNKNOWN_KIND = "mssql"
 """Which kind's names may be quoted in the most ways: what is wrong with a statement is told beside a wrong url."""
+
+
+def _folder(context: Any) -> Path:  # noqa: ANN401 - pydantic's
+    return Path((context or {}).get("folder", "."))
 
 
 def _country_code(context: Any) -> str:  # noqa: ANN401 - pydantic's
@@ -82,9 +86,9 @@ class SqlConfig(AdapterConfig):
 
     @field_validator("url")
     @classmethod
-    def _url_can_be_used(cls, url: SecretStr | None) -> SecretStr | None:
+    def _url_can_be_used(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if url is not None:
-            read_url(url.get_secret_value())
+            read_url(url.get_secret_value(), _folder(info.context))
         return url
 
     @field_validator("kind")
@@ -111,6 +115,8 @@ class SqlConfig(AdapterConfig):
             raise ValueError("is missing - allowed: the server's name")
         if value and kind == "sqlite":
             check_file(value, {})
+        if info.field_name == "driver_options":
+            check_options(kind, value, _folder(info.context))
         return value
 
     @field_validator("statements")
@@ -123,7 +129,7 @@ class SqlConfig(AdapterConfig):
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
         """Keep the TOML's folder, to which the path of an SQLite file is relative, and the home country's code."""
-        self._folder = Path((context or {}).get("folder", "."))
+        self._folder = _folder(context)
         self._country_code = _country_code(context)
 
     def kind_of_database(self) -> str:

@@ -125,7 +125,7 @@ def postgres_statements() -> str:
         "(" + ", ".join("NULL" if value is None else "'" + value.replace("'", "''") + "'" for value in row) + ")"
         for row in rows()
     )
-    return f"DROP TABLE IF EXISTS people; CREATE TABLE people ({COLUMNS}); INSERT INTO people VALUES {values}"  # noqa: S608 - made up here
+    return f"DROP TABLE IF EXISTS people; CREATE TABLE people ({COLUMNS}); INSERT INTO people VALUES {values}"
 
 
 def postgres_options(url: str) -> str:

@@ -118,9 +118,7 @@ def test_every_statement_is_sql_of_its_database(kind: str, role: str, statement:
 
 
 @pytest.mark.parametrize(("kind", "role", "statement"), all_statements())
-def test_every_statement_that_finds_candidates_also_returns_numbers(
-    kind: str, role: str, statement: Statement
-) -> None:
+def test_every_statement_that_finds_candidates_also_returns_numbers(kind: str, role: str, statement: Statement) -> None:
     columns = columns_of(kind, statement)
     assert len(set(columns)) == len(columns)
     assert statement.finds_candidates is (role == "find")
