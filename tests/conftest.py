@@ -1,5 +1,6 @@
 """The servers that tests of several folders share."""
 
+import importlib
 import os
 from collections.abc import Iterator
 from typing import NoReturn, TypeVar
@@ -27,10 +28,25 @@ def mariadb() -> Iterator[Mariadb]:
 @pytest.fixture
 def sql_server() -> Iterator[TdsServer]:
     """Start a stand-in for SQL Server, to which a real ODBC driver connects."""
+    with_odbc()
     if TdsServer.driver() is None:
         leave_out("no ODBC driver for SQL Server (tdsodbc)")
     with TdsServer() as server:
         yield server
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave tests out that configure SQL Server, where its driver cannot be loaded."""
+    if item.get_closest_marker("odbc"):
+        with_odbc()
+
+
+def with_odbc() -> None:
+    """Leave a test out when pyodbc finds no unixODBC."""
+    try:
+        importlib.import_module("pyodbc")
+    except ImportError:
+        leave_out("no unixODBC (libodbc2)")
 
 
 def started(kind: type[Server]) -> Iterator[Server]:
@@ -48,3 +64,10 @@ def leave_out(missing: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing may be left out."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

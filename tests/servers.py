@@ -140,6 +140,13 @@ class Postgres(DatabaseServer):
         return int(file.read_text(encoding="ascii").split()[0]) if file.exists() else None
 
 
+LOCKED_OUT = """
+DO $$ BEGIN CREATE ROLE locked_out LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+ALTER ROLE locked_out PASSWORD 'right'
+"""
+"""Makes the user of PostgreSQL who needs a password"""
+
+
 class Mariadb(DatabaseServer):
     """A MariaDB server with the administrator `root`, the database `crm`, and two users without rights.
 

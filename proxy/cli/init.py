@@ -43,7 +43,7 @@ def write_recipe(name: str, to: Path) -> list[str]:
         raise ValueError(f"{to} cannot be written ({exc.strerror}) - allowed: a file in a writable folder") from exc
     secrets = [
         f"Write the password into {to.parent / secret}, readable by nobody else (chmod 600)."
-        for secret in _secret_files(tomllib.loads(recipe))
+        for secret in dict.fromkeys(_secret_files(tomllib.loads(recipe)))
     ]
     steps = [
         f"Complete {to}: its comments tell what is sure, and what must be checked on site.",

@@ -3,7 +3,6 @@
 import sqlite3
 
 import oracledb
-import pyodbc
 import pytest
 from pymysql.err import InternalError as MysqlInternalError
 from pymysql.err import OperationalError as MysqlOperationalError
@@ -13,6 +12,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, Operat
 from adapters.sql import errors
 from adapters.sql.errors import translated, words_of
 from proxy.adapter import AdapterError, Unavailable
+
+pyodbc = pytest.importorskip("pyodbc", exc_type=ImportError)
 
 
 def odbc(state: str, number: int | None = None, kind: type[Exception] = pyodbc.ProgrammingError) -> Exception:

@@ -11,7 +11,7 @@ from adapters.sql import SqlAdapter, SqlConfig
 from proxy.adapter import AdapterError, Inspection, Unavailable
 from proxy.cli.live import number_that_nobody_has
 from tests.adapters.sql_crm import fill
-from tests.servers import Mariadb, Postgres, free_port
+from tests.servers import LOCKED_OUT, Mariadb, Postgres, free_port
 
 NOBODY = number_that_nobody_has("TR")
 TABLES = (
@@ -181,7 +181,7 @@ async def test_a_value_that_only_a_contact_can_have_is_no_problem(postgres: Post
 
 
 async def test_a_refused_login_is_the_operators_to_mend(postgres: Postgres) -> None:
-    postgres.sql("DROP ROLE IF EXISTS locked_out; CREATE ROLE locked_out LOGIN PASSWORD 'right'")
+    postgres.sql(LOCKED_OUT)
     with pytest.raises(AdapterError, match="refuses our user or password") as caught:
         await inspected({"url": postgres.url("locked_out"), "password": "wrong"}, "SELECT 1 WHERE 'a' = :digits")
     assert not isinstance(caught.value, Unavailable)

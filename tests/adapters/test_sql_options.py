@@ -14,6 +14,7 @@ from tests.servers import free_port
 from tests.tds_server import TdsServer
 
 URL = "sqlite+aiosqlite:///crm.db"
+ODBC = pytest.param("mssql", marks=pytest.mark.odbc)
 
 
 class TestOptions:
@@ -126,10 +127,11 @@ class TestParts:
             ("postgresql", {}, "postgresql+asyncpg://reader:p%40ss%2Fw%3Ard@db.example.com/crm"),
             ("mariadb", {"port": 3307}, "mariadb+aiomysql://reader:p%40ss%2Fw%3Ard@db.example.com:3307/crm"),
             ("mysql", {}, "mysql+aiomysql://reader:p%40ss%2Fw%3Ard@db.example.com/crm"),
-            (
+            pytest.param(
                 "mssql",
                 {"driver_options": {"driver": "FreeTDS", "TrustServerCertificate": "yes"}},
                 "mssql+pyodbc://reader:p%40ss%2Fw%3Ard@db.example.com/crm?TrustServerCertificate=yes&driver=FreeTDS",
+                marks=pytest.mark.odbc,
             ),
             ("oracle", {}, "oracle+oracledb_async://reader:p%40ss%2Fw%3Ard@db.example.com?service_name=crm"),
         ],
@@ -157,11 +159,12 @@ class TestParts:
         )
         assert options.make_engine().url.database == f"file:{tmp_path / 'crm.db'}"
 
+    @pytest.mark.odbc
     def test_sql_server_has_a_usual_driver(self) -> None:
         options = SqlConfig.model_validate({"kind": "mssql", **self.PLACE, "statement": "SELECT 1 WHERE a = :e164"})
         assert options.make_engine().url.query["driver"] == "ODBC Driver 18 for SQL Server"
 
-    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", "mssql", "oracle", "sqlite"])
+    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", ODBC, "oracle", "sqlite"])
     def test_every_kind_has_a_small_pool_that_is_renewed_and_shows_no_values(self, kind: str) -> None:
         place = {"database": "crm.db"} if kind == "sqlite" else self.PLACE
         options = SqlConfig.model_validate(
@@ -175,7 +178,7 @@ class TestParts:
         assert pool._recycle == (10 if kind == "sqlite" else 1800)
         assert pool._pre_ping == (kind != "sqlite")
 
-    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", "mssql", "oracle"])
+    @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", ODBC, "oracle"])
     async def test_a_server_that_is_not_there_is_unavailable(self, kind: str) -> None:
         driver = TdsServer.driver() if kind == "mssql" else None
         further = {"driver_options": {"driver": str(driver), "TDS_Version": "7.4"}} if driver else {}

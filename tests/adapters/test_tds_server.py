@@ -1,5 +1,4 @@
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,31 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.tds_server import TdsServer
 from tests.tsql import MESSAGES
 
-try:
-    import pyodbc
-
-    MISSING = "" if TdsServer.driver() else "no FreeTDS is installed"
-except ImportError as exc:
-    MISSING = str(exc)
+pyodbc = pytest.importorskip("pyodbc", exc_type=ImportError)
 
 TURKISH = "ğüşıöçİ ĞÜŞIÖÇi"
 
 
 @pytest.fixture
-def server() -> Iterator[TdsServer]:
-    """Start a server with a table. Without a driver, the test is skipped, but never in CI."""
-    if MISSING:
-        if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
-    with TdsServer() as server:
-        server.database.execute("CREATE TABLE people (digits TEXT, id INTEGER, name TEXT, balance REAL)")
-        rows = [(f"90530{n:07}", n, f"{TURKISH} {n}", n / 4) for n in range(200)]
-        server.database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
-        yield server
+def server(sql_server: TdsServer) -> TdsServer:
+    """Start a server with a table."""
+    sql_server.database.execute("CREATE TABLE people (digits TEXT, id INTEGER, name TEXT, balance REAL)")
+    rows = [(f"90530{n:07}", n, f"{TURKISH} {n}", n / 4) for n in range(200)]
+    sql_server.database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+    return sql_server
 
 
-def connected(server: TdsServer, **wrong: str) -> "pyodbc.Connection":
+def connected(server: TdsServer, **wrong: str) -> Any:
     options = {"UID": "reader", "PWD": "secret", "Database": "crm", "TDS_Version": "7.4", **wrong}
     login = ";".join(f"{name}={value}" for name, value in options.items())
     return pyodbc.connect(
@@ -55,24 +44,24 @@ def engine_of(server: TdsServer, **connect_args: Any) -> AsyncEngine:
     )
 
 
-def rows(connection: "pyodbc.Connection", statement: str, *values: Any) -> list[tuple[Any, ...]]:
+def rows(connection: Any, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in connection.execute(statement, *values)]
 
 
 class TestPyodbc:
     @pytest.fixture
-    def connection(self, server: TdsServer) -> Iterator["pyodbc.Connection"]:
+    def connection(self, server: TdsServer) -> Iterator[Any]:
         connection = connected(server)
         connection.timeout = 5
         yield connection
         connection.close()
 
-    def test_values_come_back_as_they_went(self, connection: "pyodbc.Connection") -> None:
+    def test_values_come_back_as_they_went(self, connection: Any) -> None:
         values = (TURKISH, 7, -(2**40), 0.25, None, "", "x" * 5000, True, b"\x00\xff")
         marks = ", ".join("?" for _ in values)
         assert rows(connection, f"SELECT {marks}", *values) == [values]
 
-    def test_rows_are_found(self, connection: "pyodbc.Connection", server: TdsServer) -> None:
+    def test_rows_are_found(self, connection: Any, server: TdsServer) -> None:
         statement = "SELECT TOP (5) [name], id, balance, NULL AS x FROM dbo.people WITH (NOLOCK) WHERE digits = ?"
         assert rows(connection, statement, "905300000002") == [(f"{TURKISH} 2", 2, 0.5, None)]
         assert server.statements[-1] == statement.replace("?", "@P1")
@@ -80,7 +69,7 @@ class TestPyodbc:
         assert len(rows(connection, "SELECT TOP 7 * FROM people;")) == 7
         assert rows(connection, "SELECT id FROM people WHERE name = N'it''s dbo.x'") == []
 
-    def test_expressions_have_no_name(self, connection: "pyodbc.Connection") -> None:
+    def test_expressions_have_no_name(self, connection: Any) -> None:
         description = connection.execute("SELECT LEN('x'), 1 AS one, name AS [full name] FROM people").description
         assert [column[0] for column in description] == ["", "one", "full name"]
 
@@ -99,7 +88,7 @@ class TestPyodbc:
     )
     def test_errors_have_the_servers_numbers(
         self,
-        connection: "pyodbc.Connection",
+        connection: Any,
         server: TdsServer,
         statement: str,
         sqlstate: str,
@@ -120,7 +109,7 @@ class TestPyodbc:
         with pytest.raises(pyodbc.ProgrammingError, match=r"Login failed for user '\w+'. \(18456\)"):
             connected(server, **wrong)
 
-    def test_settings_are_kept(self, connection: "pyodbc.Connection", server: TdsServer) -> None:
+    def test_settings_are_kept(self, connection: Any, server: TdsServer) -> None:
         connection.execute("SET LOCK_TIMEOUT 500; SET NOCOUNT ON")
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
         assert server.settings == [
@@ -130,7 +119,7 @@ class TestPyodbc:
         ]
         assert rows(connection, "SET TEXTSIZE 100 SELECT 1") == [(1,)]
 
-    def test_a_long_statement_is_broken_off(self, connection: "pyodbc.Connection", server: TdsServer) -> None:
+    def test_a_long_statement_is_broken_off(self, connection: Any, server: TdsServer) -> None:
         server.delays["slow"] = 30
         connection.timeout = 1
         with pytest.raises(pyodbc.OperationalError, match="HYT00"):
@@ -143,7 +132,7 @@ class TestPyodbc:
         assert server.broken_off == 2
         assert rows(connection, "SELECT 1") == [(1,)]
 
-    def test_transactions_are_accepted(self, connection: "pyodbc.Connection") -> None:
+    def test_transactions_are_accepted(self, connection: Any) -> None:
         connection.autocommit = False
         for end in (connection.commit, connection.rollback):
             assert rows(connection, "SELECT ?", 1) == [(1,)]
@@ -183,12 +172,10 @@ class TestPyodbc:
             ("CONCAT('', 5301234567.0)", "5.30123e+009"),
         ],
     )
-    def test_functions_do_what_microsoft_documents(
-        self, connection: "pyodbc.Connection", expression: str, result: object
-    ) -> None:
+    def test_functions_do_what_microsoft_documents(self, connection: Any, expression: str, result: object) -> None:
         assert rows(connection, f"SELECT {expression} AS x") == [(result,)]
 
-    def test_it_goes_down_and_comes_back(self, connection: "pyodbc.Connection", server: TdsServer) -> None:
+    def test_it_goes_down_and_comes_back(self, connection: Any, server: TdsServer) -> None:
         server.go_down()
         with pytest.raises(pyodbc.Error):
             rows(connection, "SELECT 1")

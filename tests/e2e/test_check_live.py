@@ -6,7 +6,7 @@ import pytest
 
 from tests.adapters.sql_crm import fill
 from tests.e2e.running import run
-from tests.servers import Mariadb, Postgres, free_port
+from tests.servers import LOCKED_OUT, Mariadb, Postgres, free_port
 
 TABLES = (
     "DROP TABLE IF EXISTS live_customers",
@@ -143,7 +143,7 @@ async def test_a_database_that_is_not_there(tmp_path: Path, kind: str) -> None:
 
 
 async def test_a_login_that_is_refused(tmp_path: Path, postgres: Postgres, mariadb: Mariadb) -> None:
-    postgres.sql("DROP ROLE IF EXISTS locked_out; CREATE ROLE locked_out LOGIN PASSWORD 'right'")
+    postgres.sql(LOCKED_OUT)
     for server in (postgres, mariadb):
         code, lines = await checked(tmp_path, server.url("locked_out"), password="wrong")
         assert code == 1

@@ -57,7 +57,9 @@ def test_these_recipes_are_there() -> None:
     assert tuple(recipes()) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.odbc] if name in SQL_SERVER else []) for name in NAMES]
+)
 def test_a_recipe_that_was_just_written_is_a_good_configuration(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,11 @@ default = "queue/200"
 name = "list"
 adapter = "static"
 options = { contacts = [], password_file = "crm.password" }
+
+[[sources]]
+name = "more"
+adapter = "static"
+options = { contacts = [], password_file = "crm.password" }
 """
 
 
