@@ -16,7 +16,6 @@ from proxy.adapter import AdapterConfig, SecretStr
 
 PLACE = "Where the database is, when there is no url"
 
-
 UNKNOWN_KIND = "mssql"
 """Which kind's names may be quoted in the most ways: what is wrong with a statement is told beside a wrong url."""
 

@@ -30,6 +30,8 @@ async def scanned(connections: Connections, kind: str, statement: TextClause, va
 
     Raises AdapterError.
     """
+    if re.match(r"(exec|execute|call)\b", statement.text, re.IGNORECASE):
+        return []
     match kind:
         case "sqlite":
             rows = await connections.explain("EXPLAIN QUERY PLAN ", statement, values)
@@ -50,7 +52,8 @@ async def scanned(connections: Connections, kind: str, statement: TextClause, va
 
 def index_for(kind: str, read: Scanned, statement: Statement) -> str:
     """Return what makes the statement fast, in words and lines of SQL."""
-    keys = [_PREFIX.sub("", key) for key in statement.keys if set(_PREFIX.findall(key)) <= {read.alias, read.table}]
+    own = (key for key in statement.keys if set(_PREFIX.findall(key)) <= {read.alias, read.table})
+    keys = list(dict.fromkeys(_PREFIX.sub("", key) for key in own))
     if not keys:
         return "faster with an index on the column that is compared or joined"
     name = f"tanima_{re.sub(r'[^0-9A-Za-z]+', '_', read.table)}"

@@ -135,11 +135,6 @@ def macros_in(sql: str, mask: str) -> Iterator[Macro]:
         yield Macro(start, end, call[1], numbers)
 
 
-def values_of(forms: Mapping[str, str]) -> list[str]:
-    """Return the values of `:numbers`: all forms of the number, each once."""
-    return list(dict.fromkeys(forms[form] for form in NUMBER_FORMS))
-
-
 def _check_macro(macro: Macro, literals: Mapping[str, str]) -> None:
     functions = ", ".join(f"{{{name}(column)}}" for name in FUNCTIONS)
     if macro.numbers is None:
