@@ -1,13 +1,8 @@
-import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.tds_server import TdsServer
 from tests.tsql import MESSAGES
@@ -31,16 +26,6 @@ def connected(server: TdsServer, **wrong: str) -> Any:
     login = ";".join(f"{name}={value}" for name, value in options.items())
     return pyodbc.connect(
         f"Driver={server.driver()};Server=127.0.0.1,{server.port};{login}", autocommit=True, timeout=5
-    )
-
-
-def engine_of(server: TdsServer, **connect_args: Any) -> AsyncEngine:
-    return create_async_engine(
-        server.url(),
-        connect_args={"timeout": 2, **connect_args},
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_size=20,
     )
 
 
@@ -188,54 +173,3 @@ class TestPyodbc:
 
     def test_errors_have_texts(self) -> None:
         assert all(text.format("x") for _, text in MESSAGES.values())
-
-
-class TestAioodbc:
-    async def test_statements_run_in_sequence(self, server: TdsServer) -> None:
-        engine = engine_of(server)
-        async with engine.connect() as connection:
-            for n in range(200):
-                result = await connection.execute(
-                    text("SELECT name FROM people WHERE digits = :digits AND name = :name"),
-                    {"digits": f"90530{n:07}", "name": f"{TURKISH} {n}"},
-                )
-                assert result.scalars().all() == [f"{TURKISH} {n}"]
-        await engine.dispose()
-        assert len([each for each in server.statements if "people" in each]) == 200
-
-    async def test_connections_run_in_parallel(self, server: TdsServer) -> None:
-        engine = engine_of(server)
-        await self.ask(engine, 0)
-        server.delays["people"] = 0.01
-        answers = await asyncio.gather(*(self.ask(engine, n) for n in range(20)))
-        assert answers == [f"{TURKISH} {n}" for n in range(20)]
-        await engine.dispose()
-
-    async def test_a_killed_connection_is_replaced(self, server: TdsServer) -> None:
-        engine = engine_of(server)
-        await self.ask(engine, 0)
-        server.kill_connections()
-        async with engine.connect() as connection:
-            with pytest.raises(DBAPIError):
-                await connection.execute(text("SELECT 1"))
-            await connection.invalidate()
-        assert await self.ask(engine, 1) == f"{TURKISH} 1"
-        await engine.dispose()
-
-    async def test_a_frozen_server_answers_nobody_until_it_thaws(self, server: TdsServer) -> None:
-        engine = engine_of(server)
-        server.freeze()
-        begin = time.monotonic()
-        with pytest.raises(DBAPIError, match="HYT00"):
-            await self.ask(engine, 0)
-        assert 1.5 < time.monotonic() - begin < 4
-        asking = asyncio.ensure_future(self.ask(engine, 1))
-        await asyncio.sleep(0.1)
-        server.thaw()
-        assert await asking == f"{TURKISH} 1"
-        await engine.dispose()
-
-    async def ask(self, engine: AsyncEngine, n: int) -> object:
-        async with engine.connect() as connection:
-            statement = text("SELECT name FROM people WHERE digits = :digits")
-            return (await connection.execute(statement, {"digits": f"90530{n:07}"})).scalar()
