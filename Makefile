@@ -1,16 +1,19 @@
-# make run   serves on the sample CRM        make test   everything that is checked
+# make run   serves on the sample CRM        make test   everything that is checked        make bench   figures
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint unit other-tests servers clean
+.PHONY: run test bench lint unit other-tests servers clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 
 test: $(VENV)/dev.stamp servers lint unit other-tests
+
+bench: $(VENV)/dev.stamp servers
+	$(BIN)/python tests/bench/lookup_by_sql.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
