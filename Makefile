@@ -31,7 +31,7 @@ other-tests: $(VENV)/dev.stamp
 # servers that tests start themselves: as root Debian's packages, else what is there
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { ls /usr/lib/postgresql/*/bin/initdb && \
-		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so; } >/dev/null 2>&1; then \
+		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so /usr/lib/*/libodbc.so.2; } >/dev/null 2>&1; then \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 			postgresql mariadb-server tdsodbc libodbc2; \
 	fi
