@@ -123,6 +123,8 @@ class Inspection:
     """What must be mended, each as `option: what is wrong - allowed: what is allowed`"""
     notes: Sequence[str] = ()
     """What is good to know, each as `option: what`"""
+    seconds: float = 0.0
+    """What a lookup of an unknown number took"""
 
 
 @runtime_checkable

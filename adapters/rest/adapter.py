@@ -1,5 +1,6 @@
 """Asks a CRM over HTTP, one request for each lookup."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -71,10 +72,12 @@ class RestAdapter(Adapter):
     async def inspect(self, number: PhoneNumber) -> Inspection:
         """Ask for a number that nobody has; a source that enriches has nothing to ask for."""
         needs = self._names.difference(NUMBER_FORMS)
+        started = time.perf_counter()
         found = () if needs else await self.lookup(number)
+        seconds = time.perf_counter() - started
         told = "record: is there for a number that nobody has, and without numbers - allowed: numbers, to be checked"
         problems = [told] if any(not contact.numbers for contact in found) else []
-        return Inspection(frozenset(self._config.fields), frozenset(needs), problems)
+        return Inspection(frozenset(self._config.fields), frozenset(needs), problems, seconds=seconds)
 
     async def close(self) -> None:
         if self._session is not None:

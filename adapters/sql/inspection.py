@@ -28,6 +28,7 @@ async def inspect(
     problems: list[str] = []
     notes: list[str] = []
     all_ran = True
+    seconds = 0.0
     for option, statement in statements.items():
         needs |= statement.names.difference(FORMS, fields)
         values = {name: forms.get(name, NOBODYS) for name in statement.names}
@@ -35,6 +36,7 @@ async def inspect(
         try:
             answer = await connections.run(statement.clause, values)
             took = time.perf_counter() - started
+            seconds += took
             tables = await scanned(connections, kind, statement.clause, values)
         except Unavailable:
             raise
@@ -54,7 +56,7 @@ async def inspect(
             + index_for(kind, read, statement)
             for read in tables
         ]
-    return Inspection(frozenset(fields) if all_ran else None, frozenset(needs), problems, notes)
+    return Inspection(frozenset(fields) if all_ran else None, frozenset(needs), problems, notes, seconds)
 
 
 def _problems(statement: Statement, answer: Answer) -> Sequence[str]:

@@ -45,8 +45,12 @@ async def inspect_sources(configuration: Configuration) -> tuple[list[str], bool
             else:
                 notes.append(f"sources.{name}: answers ({(time.perf_counter() - started) * 1000:.0f} ms)")
                 inspections[name] = inspection
+    timeouts = {source.name: source.timeout for source in settings.sources}
     for name, inspection in inspections.items():
         if inspection is not None:
+            if inspection.seconds > timeouts[name]:
+                told = f"is {timeouts[name]:g}, and a lookup took {inspection.seconds:.2f} s"
+                problems.append(f"sources.{name}.timeout: {told} - allowed: a longer one, or a faster lookup")
             problems += [f"sources.{name}.options.{problem}" for problem in inspection.problems]
             notes += [f"sources.{name}.options.{note}" for note in inspection.notes]
     if len(inspections) == len(configuration.sources):

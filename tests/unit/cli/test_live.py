@@ -54,6 +54,16 @@ async def test_problems_come_last_and_by_the_key_of_their_option() -> None:
     ]
 
 
+async def test_a_lookup_that_takes_longer_than_it_may_is_a_problem() -> None:
+    lines, fits = await inspect_sources(configured(with_fields("tier", seconds=1.234), with_fields(seconds=0.9)))
+    assert not fits
+    assert without_times(lines) == [
+        "sources.crm: answers",
+        "sources.crm2: answers",
+        "sources.crm.timeout: is 1, and a lookup took 1.23 s - allowed: a longer one, or a faster lookup",
+    ]
+
+
 @pytest.mark.parametrize(
     ("trouble", "line"),
     [
