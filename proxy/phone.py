@@ -36,6 +36,15 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "
 """Hyphens, dashes, the minus and the underscore, as they stand in CRMs' fields"""
 _DIALLED = re.compile(r"\+?[0-9]+")
 _EXTENSION = re.compile(r"[0-9]{2,6}")
+_UNSEEN = str.maketrans(
+    {
+        **dict.fromkeys([*range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
+        **dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xAD, 0xFEFF]),
+    }
+)
+"""Blanks of other widths, and what has none"""
+_COUNTRY_BEFORE = re.compile(r"(?:\+|\b00)\s?(\d{1,3})\D{1,4}$")
+"""A country's code that an odd sign keeps apart from its number: `+49 ~ 532 111 22 33`"""
 _RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(][0-9+ \t\u00a0.()\[\]/-]{4,}[0-9]")
 _APART = [re.compile(apart) for apart in (r"(?!)", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])")]
 """Where a text may be cut into several numbers: nowhere, at slashes, at dashes, before the next one's zero or plus."""
@@ -165,8 +174,13 @@ def parse_number(text: str, region: str) -> PhoneNumber:
 
 def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
     """Yield the phone numbers in a CRM's field, which may hold several, and words between them."""
-    for run in _RUN_OF_DIGITS.findall(text[:LONGEST_FIELD].translate(_DASHES)):
-        yield from _numbers_in_run(run.strip(), region)
+    clean = text[:LONGEST_FIELD].translate(_DASHES).translate(_UNSEEN)
+    home = str(phonenumbers.country_code_for_region(region))
+    for match in _RUN_OF_DIGITS.finditer(clean):
+        run = match[0].strip()
+        before = _COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
+        if before is None or before[1] == home or run.startswith(("+", "00")):
+            yield from _numbers_in_run(run, region)
 
 
 def _numbers_in_run(run: str, region: str) -> Iterable[PhoneNumber]:

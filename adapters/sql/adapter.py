@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
 from adapters.sql.connections import Answer, Connections, Values
 from adapters.sql.databases import MOST_ROWS
+from adapters.sql.errors import NO_OPTION
 from adapters.sql.inspection import inspect
 from adapters.sql.options import SqlConfig
 from adapters.sql.rows import contact_of, contacts_of, has_numbers
@@ -22,9 +25,15 @@ class SqlAdapter(Adapter):
         self._config = config
         self._statements = config.read_statements()
         self._connections: Connections | None = None
+        self._trouble = ""
 
     async def open(self) -> None:
-        self._connections = Connections(self._config.make_engine(), self._config.pool_size)
+        try:
+            engine = self._config.make_engine()
+        except (SQLAlchemyError, TypeError, ValueError):
+            self._trouble = NO_OPTION[1]
+        else:
+            self._connections = Connections(engine, self._config.pool_size)
 
     async def lookup(self, key: PhoneNumber) -> list[Contact]:
         """Return a contact for each row, up to the first statement that finds the caller. Raises AdapterError."""
@@ -67,6 +76,8 @@ class SqlAdapter(Adapter):
             await self._connections.close()
 
     def _opened(self) -> Connections:
+        if self._trouble:
+            raise AdapterError(self._trouble)
         if self._connections is None:
             raise RuntimeError("asked before it was opened")
         return self._connections

@@ -76,7 +76,7 @@ class Connections:
     async def explain(
         self, how: str, statement: TextClause, values: Values, setting: str = "SELECT 1"
     ) -> Sequence[Row]:
-        """Return how the database goes about a statement, on a connection of its own. Raises AdapterError."""
+        """Return how the database goes about a statement; its connection is not used again. Raises AdapterError."""
         explained = text(how + statement.text).bindparams(*statement._bindparams.values())  # noqa: SLF001
         return (await self._run(partial(_explanation, setting, explained, values))).rows
 
@@ -125,7 +125,7 @@ def _answer(statement: TextClause, values: Values, connection: Connection) -> An
     try:
         result = connection.execute(statement, values)
         rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
-    except (SQLAlchemyError, OSError):
+    except (SQLAlchemyError, OSError, ValueError, OverflowError):
         connection.invalidate()  # it may wait for a silent server still, or have a file open that has been replaced
         raise
     return Answer(tuple(result.keys()), rows[:MOST_ROWS], is_cut=len(rows) > MOST_ROWS)

@@ -103,7 +103,14 @@ def _tls(mode: str, authority: str | None) -> ssl.SSLContext:
     return context
 
 
+async def _take_one_statement_at_a_time(connection: Any) -> None:  # noqa: ANN401 - aiomysql's
+    """Switch off what aiomysql always switches on: several statements in one text."""
+    await connection._execute_command(0x1B, b"\x01\x00")  # noqa: SLF001 - COM_SET_OPTION, for which it has no method
+    await connection._read_packet()  # noqa: SLF001
+
+
 def _limit_mysql(engine: Engine, arguments: Arguments) -> None:
+    event.listen(engine, "connect", lambda connection, _: connection.run_async(_take_one_statement_at_a_time))
     # MariaDB and MySQL each read the comment that is meant for it.
     limits = f"/*M! , max_statement_time={PATIENCE} */ /*!50708 , max_execution_time={PATIENCE * 1000} */"
     _run_on_connect(

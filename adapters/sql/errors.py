@@ -38,6 +38,8 @@ WRONG_TYPE: Meaning = (
     "the statement compares different types; a placeholder is a text, use CAST(:name AS type)",
 )
 WRITES: Meaning = (AdapterError, "the statement would write, and this connection only reads")
+NO_OPTION: Meaning = (AdapterError, "driver_options has something that the driver does not take")
+NO_PLACE: Meaning = (AdapterError, "the answer has a value for which Python has no place; CAST it to a text")
 NO_DRIVER: Meaning = (AdapterError, "the ODBC driver that is named is not installed")
 
 BY_SQLSTATE: Mapping[str, Meaning] = {
@@ -180,6 +182,12 @@ def translated() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as exc:
         error, message = _meaning(exc)
         raise error(message) from exc
+    except TypeError as exc:
+        if "unexpected keyword argument" not in str(exc):
+            raise
+        raise AdapterError(NO_OPTION[1]) from exc
+    except (ValueError, OverflowError) as exc:  # such as a date before Christ
+        raise AdapterError(NO_PLACE[1]) from exc
 
 
 def words_of(error: AdapterError) -> str:

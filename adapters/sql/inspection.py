@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters.sql.connections import Answer, Connections, Values
 from adapters.sql.errors import WRONG_VALUE, words_of
-from adapters.sql.plans import index_for, scanned
+from adapters.sql.plans import advice, scanned
 from adapters.sql.rows import fields_in, folded, has_numbers
 from adapters.sql.statement import FORMS, Statement
 from proxy.adapter import AdapterError, Inspection, Unavailable
@@ -37,7 +37,7 @@ async def inspect(
             answer = await connections.run(statement.clause, values)
             took = time.perf_counter() - started
             seconds += took
-            tables = await scanned(connections, kind, statement.clause, values)
+            tables = await scanned(connections, kind, statement, values)
         except Unavailable:
             raise
         except AdapterError as exc:
@@ -51,11 +51,7 @@ async def inspect(
         problems += [f"{option}: {problem}" for problem in _problems(statement, answer)]
         notes.append(f"{option}: took {took * 1000:.0f} ms")
         notes += [f"{option}: {note}" for note in _notes(statement, answer)]
-        notes += [
-            f"{option}: reads all of {read.table} for each call, which is slow when it is large; "
-            + index_for(kind, read, statement)
-            for read in tables
-        ]
+        notes += [f"{option}: {advice(kind, table, statement)}" for table in tables]
     return Inspection(frozenset(fields) if all_ran else None, frozenset(needs), problems, notes, seconds)
 
 

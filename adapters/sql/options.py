@@ -118,6 +118,14 @@ class SqlConfig(AdapterConfig):
             check_options(kind, value, _folder(info.context))
         return value
 
+    @field_validator("password")
+    @classmethod
+    def _password_is_of_use(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        url: SecretStr | None = info.data.get("url")
+        if password and (info.data.get("kind") == "sqlite" or (url and url.get_secret_value().startswith("sqlite"))):
+            raise ValueError("is nothing that SQLite knows - allowed: none, the file's rights decide")
+        return password
+
     @field_validator("statements")
     @classmethod
     def _there_is_one(cls, statements: list[str], info: ValidationInfo) -> list[str]:

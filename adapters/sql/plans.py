@@ -3,10 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import TextClause
 
 from adapters.sql.connections import Connections, Values
 from adapters.sql.spellings import IN_ORDER
@@ -16,71 +13,83 @@ _PREFIX = re.compile(r"(?<![\w'])([A-Za-z_]\w*)\.(?=[A-Za-z_\"`\[])")
 """The table that a column is named with"""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scanned:
-    """A table that is read row by row."""
-
-    table: str
-    alias: str
-    """What the statement calls it"""
-
-
-async def scanned(connections: Connections, kind: str, statement: TextClause, values: Values) -> Sequence[Scanned]:
-    """Return the tables that the statement reads row by row for want of an index; none where nobody can tell.
+async def scanned(connections: Connections, kind: str, statement: Statement, values: Values) -> Sequence[str]:
+    """Return what the statement calls the tables that it reads row by row; none where nobody can tell.
 
     Raises AdapterError.
     """
-    if re.match(r"(exec|execute|call)\b", statement.text, re.IGNORECASE):
+    clause = statement.clause
+    if statement.is_procedure:
         return []
     match kind:
         case "sqlite":
-            rows = await connections.explain("EXPLAIN QUERY PLAN ", statement, values)
-            found = [re.fullmatch(r"SCAN (?:TABLE )?(\w+)( AS \w+)?", str(row["detail"])) for row in rows]
-            names = [match[1] for match in found if match and match[1] != "CONSTANT"]
+            rows = await connections.explain("EXPLAIN QUERY PLAN ", clause, values)
+            found = [re.fullmatch(r"SCAN (?:TABLE )?(.+?)( AS \w+)?", str(row["detail"])) for row in rows]
+            names = [match[1] for match in found if match and not re.search(r"CONSTANT ROW| USING |^\(", match[1])]
         case "postgresql":
             # The planner reads small tables as a whole even when there is an index, unless it is told not to.
-            rows = await connections.explain("EXPLAIN (FORMAT JSON) ", statement, values, "SET enable_seqscan = off")
+            rows = await connections.explain("EXPLAIN (FORMAT JSON) ", clause, values, "SET enable_seqscan = off")
             plan = rows[0]["QUERY PLAN"]
-            return sorted(set(_sequential(json.loads(plan) if isinstance(plan, str) else plan)))
+            names = list(_sequential(json.loads(plan) if isinstance(plan, str) else plan))
         case "mariadb" | "mysql":
-            rows = await connections.explain("EXPLAIN ", statement, values)
+            rows = await connections.explain("EXPLAIN ", clause, values)
             names = [str(row["table"]) for row in rows if row["type"] == "ALL" and row["possible_keys"] is None]
         case _:  # SQL Server wants a permission for it, Oracle a table to write to
             names = []
-    return sorted({Scanned(_table_of(name, statement.text), name) for name in names if not name.startswith("<")})
+    return sorted({name for name in names if not name.startswith("<")})
 
 
-def index_for(kind: str, read: Scanned, statement: Statement) -> str:
-    """Return what makes the statement fast, in words and lines of SQL."""
-    own = (key for key in statement.keys if set(_PREFIX.findall(key)) <= {read.alias, read.table})
-    keys = list(dict.fromkeys(_PREFIX.sub("", key) for key in own))
-    if not keys:
-        return "faster with an index on the column that is compared or joined"
-    name = f"tanima_{re.sub(r'[^0-9A-Za-z]+', '_', read.table)}"
+def advice(kind: str, name: str, statement: Statement) -> str:
+    """Return what makes reading a table faster, in words and lines of SQL. `name` is what the statement calls it."""
+    table = _table_of(name, statement.clause.text)
+    keys = dict.fromkeys(key for key in statement.keys if table and _is_of(key, name, statement.clause.text))
+    told = f"reads all of {table or name} for each call, which is slow when it is large; faster with"
+    if not keys or table is None:
+        return f"{told} an index on what is compared or joined (docs/sql.md tells which, for {{caller_in(...)}})"
+    index = f"tanima_{re.sub(r'[^0-9A-Za-z]+', '_', table)}"
+    bare = {f"{index}_{place}": _PREFIX.sub("", key) for place, key in enumerate(keys, 1)}
     compared = "{caller_at_ends(...)}"
     if kind == "mariadb":  # which uses no index of an expression, only of a column
         made = [
-            f"ALTER TABLE {read.table} ADD {name}_{place} VARCHAR(10) AS ({key}) INVISIBLE, ADD INDEX ({name}_{place})"
-            for place, key in enumerate(keys, 1)
+            f"ALTER TABLE {table} ADD {column} VARCHAR(10) AS ({key}) INVISIBLE, ADD INDEX ({column})"
+            for column, key in bare.items()
         ]
-        placeholders = [":first_ten", ":last_ten"] * len(keys)
-        compared = " OR ".join(f"{name}_{place} = {placeholders[place - 1]}" for place in range(1, len(keys) + 1))
+        conditions = (
+            f"{column} = {':last_ten' if key.startswith('RIGHT') else ':first_ten'}" for column, key in bare.items()
+        )
+        compared = f"({' OR '.join(conditions)})"
     else:
         expression = "(%s)" if kind in {"sqlite", "oracle"} else "((%s))"
-        made = [f"CREATE INDEX {name}_{place} ON {read.table} {expression % key}" for place, key in enumerate(keys, 1)]
+        made = [f"CREATE INDEX {column} ON {table} {expression % key}" for column, key in bare.items()]
     instead = f" {compared} in the place of {{caller_in(...)}}, and" if IN_ORDER in statement.names else ""
-    return f"faster with{instead}:" + "".join(f"\n    {line};" for line in made)
+    return f"{told}{instead}:" + "".join(f"\n    {line};" for line in made)
 
 
-def _sequential(node: Any) -> Iterator[Scanned]:  # noqa: ANN401 - a plan is JSON
+def _sequential(node: Any) -> Iterator[str]:  # noqa: ANN401 - a plan is JSON
     """Yield the tables in a plan of PostgreSQL's that are read from their beginning to their end."""
     for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
         yield from _sequential(child)
     if isinstance(node, Mapping) and node.get("Node Type") == "Seq Scan":
-        yield Scanned(str(node["Relation Name"]), str(node["Alias"]))
+        yield str(node["Alias"])
 
 
-def _table_of(name: str, sql: str) -> str:
-    """Return the table that `name` stands for in a statement, where it is only an alias."""
-    found = re.search(rf"(?:\bfrom|\bjoin|,)\s*([\w.]+)\s+(?:as\s+)?{re.escape(name)}\b", sql, re.IGNORECASE)
-    return found[1] if found else name
+def _table_of(name: str, sql: str) -> str | None:
+    """Return a table as the statement writes it, with its schema; None when that is not plain to see."""
+    if re.search(r"\bunion\b", sql, re.IGNORECASE):
+        return None
+    named = r"\b(?:from|join)\s+([A-Za-z_][\w.]*)(?![\w.]|\s*[\"`.\[])(?:\s+(?:as\s+)?(\w+))?"
+    for table, alias in re.findall(named, sql, re.IGNORECASE):
+        if table.isascii() and name.lower() in {alias.lower(), table.rpartition(".")[2].lower()}:
+            return str(table)
+    return None
+
+
+def _is_of(key: str, name: str, sql: str) -> bool:
+    """Tell whether an expression is surely made of a table's columns: all named with it, or there is no other."""
+    if re.search(r"[\"`\]]\s*\.", key):
+        return False
+    prefixes = {prefix.lower() for prefix in _PREFIX.findall(key)}
+    is_alone = len(re.findall(r"\bfrom\b|\bjoin\b", sql, re.IGNORECASE)) == 1 and not re.search(
+        r"\bfrom\s+[\w.]+(\s+(as\s+)?\w+)?\s*,", sql, re.IGNORECASE
+    )
+    return prefixes == {name.lower()} or (not prefixes and is_alone)

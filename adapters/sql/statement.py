@@ -27,23 +27,41 @@ FUNCTIONS = (CALLER_IN, CALLER_AT_ENDS, FIRST_TEN, LAST_TEN)
 
 _PLACEHOLDER = re.compile(r"(?<![:\w\\]):\w")
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
-_NO_SQL = r"""--[^\n]* | /\*.*?\*/                  # comments
-    | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*`     # texts and quoted names
-    | \$([A-Za-z_]\w*|)\$.*?\$\1\$                 # PostgreSQL's other way to write a text
-    """
-_NO_SQL_ANYWHERE = re.compile(_NO_SQL, re.VERBOSE | re.DOTALL)
-_NO_SQL_IN_SQL_SERVER = re.compile(_NO_SQL + r"| \[[^\]]*\]", re.VERBOSE | re.DOTALL)
+_QUOTED = r"""/\*.*?\*/ | '(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*`"""
+_COMMENT = r"--[^\n]*"
+_IN_BRACKETS = r"\[(?:[^\]]|\]\])*\]"
+_MYSQL_COMMENTS = r"--(?=\s|$)[^\n]* | \#[^\n]*"  # two dashes alone are two minuses there
+_IN_DOLLARS = r"(?<![\w$])\$((?:[A-Za-z_]\w*)?)\$.*?\$\1\$"
+_NO_SQL = {
+    kind: re.compile(" | ".join(parts), re.VERBOSE | re.DOTALL)
+    for kind, parts in {
+        "sqlite": (_QUOTED, _COMMENT, _IN_BRACKETS),
+        "postgresql": (_QUOTED, _COMMENT, _IN_DOLLARS),
+        "mariadb": (_QUOTED, _MYSQL_COMMENTS),
+        "mysql": (_QUOTED, _MYSQL_COMMENTS),
+        "mssql": (_QUOTED, _COMMENT, _IN_BRACKETS),
+        "oracle": (_QUOTED, _COMMENT),
+    }.items()
+}
+"""Comments, texts and quoted names of each kind of database: what looks like SQL in them is none."""
 
-_WRITES = re.compile(
-    r"""(?<![\w.@#$])
-    (?: update|delete|merge|into|drop|alter|create|grant|revoke|exec|execute|call
-      | (?:insert|truncate)(?!\s*\()                # which are functions too
-    )(?![\w$#])""",
+_WRITES = r"""(?<![\w.@#$]) (?:[0-9][0-9.]*)?          # SQL Server reads 1DELETE as two words
+    (update|delete|merge|into|drop|alter|create|grant|revoke|exec|execute|call|set_config
+      | (?:insert|truncate)(?!\s*\() %s              # which are functions too
+    )(?![\w$#])"""
+_WRITES_ANYWHERE = re.compile(_WRITES.replace("%s", ""), re.IGNORECASE | re.VERBOSE)
+_WRITES_IN_SQL_SERVER = re.compile(
+    _WRITES.replace(
+        "%s",
+        "|set|declare|deny|shutdown|kill|backup|restore|dbcc|disable|reconfigure|waitfor|bulk|writetext|updatetext"
+        "|openquery|openrowset|opendatasource",
+    ),
     re.IGNORECASE | re.VERBOSE,
 )
 """Words that no reading statement has. Some databases take a second statement without a semicolon before it."""
 
 _IN_LIST = re.compile(r"(?<=[\s)])in\s*\(?\s*:numbers\b(?!\s*,)(\s*\))?", re.IGNORECASE)
+_PROCEDURE = re.compile(r"(exec|execute|call)\b", re.IGNORECASE)
 _NUMBER_COLUMN = re.compile(r"\bnumber(_?[0-9]+)?\b|\*", re.IGNORECASE | re.ASCII)
 
 
@@ -56,6 +74,8 @@ class Statement:
     """Of the placeholders"""
     keys: tuple[str, ...] = ()
     """The expressions for the first and the last ten digits of its columns: what indexes are made of"""
+    is_procedure: bool = False
+    """Whether it runs a procedure"""
 
     @property
     def finds_candidates(self) -> bool:
@@ -82,23 +102,29 @@ def read_statement(
     `procedures` allows EXEC and CALL. Raises ValueError for anything but one SELECT (or WITH) with its
     placeholders outside of quotes, and for braces that name nothing.
     """
-    sql = re.sub(r"\{(\w+)\}", lambda match: literals.get(match[1], match[0]), written).strip()
+    sql = re.sub(r"\{(\w+)\}", lambda match: literals.get(match[1], match[0]), written.lstrip("\ufeff")).strip()
     mask = masked(sql, kind)
     macros = list(macros_in(sql, mask))
     for macro in macros:
         _check_macro(macro, literals)
     _check_quotes(sql, mask, kind)
-    _check(mask, procedures=procedures)
+    _check(mask, kind, procedures=procedures)
     keys: list[str] = []
     for macro in reversed(macros):
         expansion = _expanded(macro, SPELLINGS[kind], country_code, keys)
         sql = sql[: macro.start] + expansion + sql[macro.end :]
-    sql = _IN_LIST.sub("IN :numbers", sql.removesuffix(";"))
+    sql = _IN_LIST.sub("IN :numbers", sql.rstrip("; \t\r\n"))
     if re.search(r"(?<!IN )(?<![\w\\]):numbers\b", sql):
         raise ValueError("has :numbers in another place than behind IN - allowed: column IN :numbers")
     names = frozenset(text(sql).compile().params)
-    statement = Statement(text(sql).bindparams(*(_parameter(name, kind) for name in names)), names, tuple(keys))
-    if statement.finds_candidates and not procedures and not _NUMBER_COLUMN.search(mask):
+    statement = Statement(
+        text(sql).bindparams(*(_parameter(name, kind) for name in names)),
+        names,
+        tuple(keys),
+        is_procedure=_PROCEDURE.match(mask.strip()) is not None,
+    )
+    without_comments = re.sub(rf"{_COMMENT}|/\*.*?\*/", " ", written, flags=re.DOTALL)
+    if statement.finds_candidates and not statement.is_procedure and not _NUMBER_COLUMN.search(without_comments):
         raise ValueError(
             f"compares digits and has no column called number - allowed: SELECT ..., phone AS number ... WHERE "
             f"{{{CALLER_IN}(phone)}}"
@@ -112,11 +138,7 @@ def masked(sql: str, kind: str) -> str:
     def blank(match: re.Match[str]) -> str:
         return " " * len(match[0])
 
-    return _no_sql(kind).sub(blank, sql)
-
-
-def _no_sql(kind: str) -> re.Pattern[str]:
-    return _NO_SQL_IN_SQL_SERVER if kind == "mssql" else _NO_SQL_ANYWHERE
+    return _NO_SQL[kind].sub(blank, sql)
 
 
 def macros_in(sql: str, mask: str) -> Iterator[Macro]:
@@ -148,33 +170,35 @@ def _check_macro(macro: Macro, literals: Mapping[str, str]) -> None:
         raise ValueError(f"has {{{macro.name}(...)}} with several columns - allowed: one, or area + number")
 
 
-def _check(mask: str, *, procedures: bool) -> None:
-    bare = mask.strip().removesuffix(";")
+def _check(mask: str, kind: str, *, procedures: bool) -> None:
+    bare = mask.strip().rstrip("; \t\r\n")
     if ";" in bare:
         raise ValueError("has a second statement - allowed: one SELECT")
-    if re.match(r"(exec|execute|call)\b", bare, re.IGNORECASE):
+    if _PROCEDURE.match(bare):
         if not procedures:
             raise ValueError("runs a procedure, which may write - allowed: one SELECT; this with procedures = true")
         bare = bare.split(maxsplit=1)[-1]
-    elif not re.match(r"(select|with)\b", bare, re.IGNORECASE):
+    elif not re.match(r"[(\s]*(select|with)\b", bare, re.IGNORECASE):
         raise ValueError("does not begin with SELECT or WITH - allowed: one SELECT")
-    if writes := _WRITES.search(bare):
-        told = f"has {writes[0].upper()} in it - allowed: one SELECT, which only reads"
+    if writes := (_WRITES_IN_SQL_SERVER if kind == "mssql" else _WRITES_ANYWHERE).search(bare):
+        told = f"has {writes[1].upper()} in it - allowed: one SELECT, which only reads"
         raise ValueError(f"{told}; a column of that name in quotes")
     if cast := _CAST.search(bare):
         raise ValueError(f"has :{cast[1]}:: in it - allowed: CAST(:{cast[1]} AS type)")
 
 
 def _check_quotes(sql: str, mask: str, kind: str) -> None:
-    for quoted in _no_sql(kind).finditer(sql):
+    for quoted in _NO_SQL[kind].finditer(sql):
         if _PLACEHOLDER.search(quoted[0]):
             raise ValueError(
                 "has a placeholder in quotes or a comment - allowed: a bare :name; in a text \\: for a colon"
             )
         if quoted[0].startswith(("/*!", "/*M!")):
             raise ValueError("has a comment that MySQL runs - allowed: one SELECT")
-    if re.search(r"['\"`]|/\*", mask):
-        raise ValueError("has a quote that does not end - allowed: one SELECT")
+    if kind in {"postgresql", "mariadb", "mysql"} and re.search(r"\\['\"`]", sql):  # an escape, or not, by a setting
+        raise ValueError("has a backslash before a quote - allowed: two quotes, for one in a text")
+    if re.search(r"['\"`]|/\*|\*/", mask):
+        raise ValueError("has a quote or a comment that does not end - allowed: one SELECT")
 
 
 def _expanded(macro: Macro, spellings: Spellings, country_code: str, keys: list[str]) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from adapters.sql import SqlAdapter, SqlConfig
-from proxy.adapter import Unavailable
+from proxy.adapter import AdapterError, Unavailable
 from tests.adapters.sql_crm import AYSE, config
 from tests.servers import free_port
 from tests.tds_server import TdsServer
@@ -25,7 +25,6 @@ class TestOptions:
             "  with x as (select 1) select * from x where a = :e164 ;  ",
             "-- who calls\nSELECT ';' FROM t WHERE a = :digits",
             "SELECT 'it''s 10:30', \"odd;column\" FROM t WHERE a = :national /* ; */",
-            "SELECT $$ ; ' $$ FROM t WHERE a = :subscriber",
             "SELECT a::text FROM t WHERE a = :international",
             r"SELECT 'a \:b' FROM t WHERE a = :digits",
         ],
@@ -43,10 +42,9 @@ class TestOptions:
             ("SELECT 1 WHERE a = ':digits'", "has a placeholder in quotes or a comment"),
             ("SELECT 1 WHERE a LIKE '%:digits'", "has a placeholder in quotes or a comment"),
             ('SELECT ":digits"', "has a placeholder in quotes or a comment"),
-            ("SELECT $x$ :digits $x$", "has a placeholder in quotes or a comment"),
             ("SELECT 1 -- :digits", "has a placeholder in quotes or a comment"),
             ("SELECT 1 /* :digits */", "has a placeholder in quotes or a comment"),
-            ("SELECT 'a WHERE a = :digits", "has a quote that does not end"),
+            ("SELECT 'a WHERE a = :digits", "has a quote or a comment that does not end"),
             ("SELECT 1 WHERE a = :digits::bigint", "has :digits:: in it - allowed: CAST(:digits AS type)"),
             ("SELECT 1", "names nothing to look for - allowed: one of :e164, :digits, :national, :subscriber, :intern"),
             ("SELECT 1 WHERE a = :nummer", ":nummer is no form of the caller's number - allowed: :e164, :digits"),
@@ -197,4 +195,30 @@ class TestParts:
         await adapter.open()
         with pytest.raises(Unavailable):
             await adapter.lookup(AYSE)
+        await adapter.close()
+
+    def test_sqlite_takes_no_password(self, tmp_path: Path) -> None:
+        for place in ({"kind": "sqlite", "database": "crm.db"}, {"url": URL}):
+            with pytest.raises(
+                ValueError, match="is nothing that SQLite knows - allowed: none, the file's rights decide"
+            ):
+                SqlConfig.model_validate({**place, "password": "x", "statement": "SELECT 1 WHERE a = :e164"})
+
+    @pytest.mark.parametrize(
+        "options", [{"foo": "bar"}, {"statement_timeout": "1"}, {"prepared_statement_cache_size": "x"}]
+    )
+    async def test_an_option_that_the_driver_does_not_take_is_the_operators_to_mend(
+        self, options: dict[str, str]
+    ) -> None:
+        config = {
+            "kind": "postgresql",
+            **self.PLACE,
+            "driver_options": options,
+            "statement": "SELECT 1 WHERE a = :e164",
+        }
+        adapter = SqlAdapter(SqlConfig.model_validate(config))
+        await adapter.open()
+        with pytest.raises(AdapterError, match="driver_options has something that the driver does not take") as caught:
+            await adapter.lookup(AYSE)
+        assert not isinstance(caught.value, Unavailable)
         await adapter.close()

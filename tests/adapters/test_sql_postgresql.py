@@ -57,6 +57,12 @@ class TestPostgres:
                 await adapter.lookup(AYSE)
         assert not isinstance(caught.value, Unavailable)
 
+    async def test_a_value_for_which_python_has_no_place_is_told(self, url: str) -> None:
+        for odd in ("DATE '0044-03-15 BC'", "TIMESTAMP '20000-01-01'"):
+            async with opened(url, f"SELECT {odd} AS since WHERE '' <> :digits", "find") as adapter:
+                with pytest.raises(AdapterError, match="has a value for which Python has no place; CAST it to a text"):
+                    await adapter.lookup(AYSE)
+
     async def test_a_cast_compares_a_number_column(self, url: str) -> None:
         statement = "SELECT name FROM people WHERE id + 905301234560 = CAST(:digits AS bigint)"
         async with opened(url, statement, "find") as adapter:

@@ -175,3 +175,46 @@ def test_only_fields_of_contacts_are_bound_as_national_text_on_sql_server() -> N
     statement = read("SELECT phone AS number FROM t WHERE a = :owner AND b = :last_ten", "mssql")
     types = {name: type(bound.type).__name__ for name, bound in statement.clause._bindparams.items()}
     assert types == {"owner": "Unicode", "last_ten": "String"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("mariadb", "SELECT a FROM t WHERE a = :digits AND 1=1--1; DELETE FROM x"),
+        ("mariadb", "SELECT 'a\\' , '; DELETE FROM x; -- '\n FROM t WHERE a = :digits"),
+        ("mysql", "SELECT a$$ ; DELETE FROM t; SELECT a$$ FROM t WHERE p = :digits"),
+        ("mariadb", "SELECT a FROM t WHERE a = :digits AND 1--1 INTO OUTFILE '/tmp/x'"),
+        ("postgresql", "SELECT E'a\\'; DELETE FROM t; --' FROM t WHERE a = :digits"),
+        ("postgresql", "SELECT a$x$ ; DELETE FROM t; SELECT 1 AS a$x$ FROM t WHERE a = :digits"),
+        ("postgresql", "SELECT set_config('default_transaction_read_only', 'off', false) WHERE 'a' = :digits"),
+        ("mssql", "SELECT 1DELETE FROM t WHERE phone = :e164"),
+        ("mssql", "SELECT 1.DELETE FROM t WHERE phone = :e164"),
+        ("mssql", "SELECT 1 AS a$x$ DELETE FROM t WHERE p = 1 SELECT a$x$ FROM t WHERE phone = :e164"),
+        ("mssql", "SELECT a FROM t WHERE phone = :e164 SHUTDOWN"),
+        ("mssql", "SELECT a FROM t WHERE phone = :e164 DENY SELECT ON t TO public"),
+        ("mssql", "SELECT a FROM t WHERE phone = :e164 SET ROWCOUNT 0"),
+        ("mssql", "SELECT * FROM OPENQUERY(l, 'DELETE FROM t') WHERE phone = :e164"),
+        ("postgresql", "SELECT $x$ :digits $x$"),
+    ],
+)
+def test_no_quoting_of_a_database_hides_what_would_write(kind: str, written: str) -> None:
+    with pytest.raises(ValueError, match=r" - allowed: "):
+        sql(written, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("mariadb", "SELECT 2--1, a FROM t # it's; a comment\n WHERE a = :digits -- it's one too"),
+        ("postgresql", "SELECT $$ it's; $$, $q$ DELETE $q$ FROM t WHERE a = :digits"),
+        ("sqlite", "SELECT [update], [it's] FROM t WHERE a = :digits"),
+        ("mssql", "SELECT [it]]s; DELETE], col1update, t1.[set] FROM t WHERE a = :digits"),
+        ("postgresql", "(SELECT a FROM t WHERE a = :digits) UNION (SELECT b FROM t)"),
+        ("sqlite", "\ufeffSELECT bulk, backup FROM t WHERE a = :digits;\n;\n"),
+        ("mssql", "SELECT phone AS [number] FROM t WHERE {caller_in(phone)}"),
+        ("oracle", 'SELECT phone AS "number" FROM t WHERE {caller_in(phone)}'),
+        ("mssql", "SELECT [number] = phone FROM t WHERE {caller_in(phone)}"),
+    ],
+)
+def test_ordinary_statements_of_each_database_are_taken(kind: str, written: str) -> None:
+    assert sql(written, kind)

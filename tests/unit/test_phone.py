@@ -325,3 +325,24 @@ def test_a_huge_crm_field_does_not_hold_up_the_loop(text: str) -> None:
     started = time.perf_counter()
     assert e164s(text) == set()
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["\u2009", "\u202f", "\u200b", "\ufeff", "\n", "|", "*", "\\", "x", "'", " ~ ", ": ", ", ", " Tel", "\u00ad"],
+)
+def test_a_countrys_code_belongs_to_the_number_behind_it_whatever_stands_between(between: str) -> None:
+    for code in ("+49", "0049", "+ 49"):
+        assert "+905321112233" not in e164s(f"{code}{between}532 111 22 33")
+    assert e164s(f"+90{between}532 111 22 33") == {"+905321112233"}
+
+
+def test_a_code_in_other_digits_is_a_code_too() -> None:
+    assert e164s("+\u0664\u0669 532 111 22 33") == set()
+
+
+def test_a_number_behind_another_or_behind_words_is_read() -> None:
+    assert e164s("+49 30 89680211, 0532 111 22 33") == {"+493089680211", "+905321112233"}
+    assert e164s("Fax: +49: 0049 30 89680211") == {"+493089680211"}
+    assert e164s("Kat +1, Tel: 0532 111 22 33") == {"+905321112233"}
+    assert e164s("0532\u2009111\u202f22\u200b33") == {"+905321112233"}
