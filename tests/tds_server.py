@@ -66,7 +66,7 @@ class TdsServer:
         """The database, to be filled by any thread. It commits each statement."""
         return self.tsql.connection
 
-    def url(self, user: str = "reader", password: str = "secret", database: str = "crm") -> str:  # noqa: S107
+    def url(self, user: str = "reader", password: str = "secret", database: str = "crm") -> str:  # noqa: S107 - a made-up password
         """Return the URL for SQLAlchemy."""
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
         options = f"driver={quote(str(self.driver()), safe='')}&TDS_Version=7.4"

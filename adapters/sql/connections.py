@@ -77,7 +77,8 @@ class Connections:
         self, how: str, statement: TextClause, values: Values, setting: str = "SELECT 1"
     ) -> Sequence[Row]:
         """Return how the database goes about a statement; its connection is not used again. Raises AdapterError."""
-        explained = text(how + statement.text).bindparams(*statement._bindparams.values())  # noqa: SLF001
+        parameters = statement._bindparams.values()  # noqa: SLF001 - with their types, which SQLAlchemy shows nowhere else
+        explained = text(how + statement.text).bindparams(*parameters)
         return (await self._run(partial(_explanation, setting, explained, values))).rows
 
     async def close(self) -> None:

@@ -106,7 +106,7 @@ def _tls(mode: str, authority: str | None) -> ssl.SSLContext:
 async def _take_one_statement_at_a_time(connection: Any) -> None:  # noqa: ANN401 - aiomysql's
     """Switch off what aiomysql always switches on: several statements in one text."""
     await connection._execute_command(0x1B, b"\x01\x00")  # noqa: SLF001 - COM_SET_OPTION, for which it has no method
-    await connection._read_packet()  # noqa: SLF001
+    await connection._read_packet()  # noqa: SLF001 - the server's answer to it
 
 
 def _limit_mysql(engine: Engine, arguments: Arguments) -> None:
@@ -203,7 +203,7 @@ DATABASES: Mapping[str, Database] = {
         ("oracledb_async",), "oracle+oracledb_async://user@host/?service_name=name", "oracle", _oracle, _limit_oracle
     ),
 }
-"""By the kind of database. SQL Server and Oracle have no session that only reads; they let no SELECT write."""
+"""By the kind of database. SQL Server and Oracle have no session that only reads: there the user's rights decide."""
 
 
 def kind_of(url: URL) -> str:

@@ -5,9 +5,9 @@ import pytest
 pytest.register_assert_rewrite("proxy.testing.contract")
 
 from proxy.testing.contract import AdapterContract  # noqa: E402 - after the line above, for readable failures
-from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402
-from proxy.testing.http_crm import HttpCrm, Request  # noqa: E402
-from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone  # noqa: E402
+from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402 - see above
+from proxy.testing.http_crm import HttpCrm, Request  # noqa: E402 - see above
+from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone  # noqa: E402 - see above
 
 __all__ = [
     "AdapterContract",
