@@ -50,6 +50,9 @@ class DatabaseServer(ABC):
     def freeze(self) -> None:
         """Stop all processes where they are: connections stay, and nobody answers."""
         self._signal(signal.SIGSTOP)
+        until = time.monotonic() + 2.0
+        while not all(map(_is_stopped, self._processes())) and time.monotonic() < until:
+            time.sleep(0.001)  # a thread that runs stops only when it next enters the kernel
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
@@ -97,6 +100,11 @@ class DatabaseServer(ABC):
         if done.returncode:
             raise RuntimeError(f"{program} failed: {text}")
         return text
+
+
+def _is_stopped(process: int) -> bool:
+    states = (file.read_text(encoding="utf-8") for file in Path(f"/proc/{process}/task").glob("*/stat"))
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
 
 
 class Postgres(DatabaseServer):
