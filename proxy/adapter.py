@@ -6,7 +6,7 @@ await.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -22,12 +22,16 @@ __all__ = [
     "Adapter",
     "AdapterConfig",
     "AdapterError",
+    "Completing",
     "Contact",
     "Enriching",
     "Inspectable",
     "Inspection",
     "PhoneNumber",
     "Pingable",
+    "Rehearsable",
+    "Rehearsed",
+    "Replayable",
     "Scalar",
     "SecretStr",
     "Unavailable",
@@ -39,7 +43,8 @@ class AdapterConfig(BaseModel):
     """The options of one source, from `[sources.options]`. Subclass it, with one attribute per option.
 
     Unknown options are refused. A secret is declared as `SecretStr`; for each secret `x` the TOML may
-    have `x_file` in its place: a file, relative to the TOML's folder, whose stripped content is the secret.
+    have `x_file` in its place: a file, relative to the TOML's folder, whose stripped content is the secret. So it may
+    for the keys of a table of secrets, `dict[str, SecretStr]`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -53,13 +58,12 @@ class AdapterConfig(BaseModel):
         read = dict(options)
         for attribute, model_field in cls.model_fields.items():
             name = model_field.alias or attribute
-            file = read.get(f"{name}_file")
-            if not isinstance(file, str) or not _is_secret(model_field.annotation):
-                continue
-            if name in read:
-                raise ValueError(f"{name} and {name}_file are both given - allowed: one of them")
-            read[name] = _content(name, folder / file)
-            del read[f"{name}_file"]
+            if _is_secret(model_field.annotation):
+                _read_file(read, name, folder)
+            elif _is_table_of_secrets(model_field.annotation) and isinstance(read.get(name), Mapping):
+                table = read[name] = dict(read[name])
+                for file in [key for key in table if isinstance(key, str) and key.endswith("_file")]:
+                    _read_file(table, file.removesuffix("_file"), folder)
         return read
 
 
@@ -111,6 +115,47 @@ class Enriching(Protocol):
         """
 
 
+@runtime_checkable
+class Completing(Protocol):
+    """An adapter that asks further about the contact that was chosen, such as for its owner's extension."""
+
+    def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+        """Yield the contact with more and more fields; nothing when there is nothing to add.
+
+        Until the first is yielded, the contact is of no use: if that takes too long or fails, the lookup has
+        failed. After it, the contact is answered with what has been added by then. Raises like `lookup`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A request that a lookup would send."""
+
+    what: str
+    """What it is for"""
+    request: str
+    """As it would be sent, with its secrets masked"""
+
+
+@runtime_checkable
+class Rehearsable(Protocol):
+    """An adapter that can tell what it would send, for `tanima route --dry-run`."""
+
+    def rehearse(self, number: PhoneNumber) -> Sequence[Rehearsed]:
+        """Return the requests of a lookup of `number`, in their order. Sends nothing."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """An adapter that can read answers that were recorded, for `tanima route --replay`."""
+
+    def replaying(self, recordings: Sequence[bytes]) -> Adapter:
+        """Return an adapter whose requests are answered by `recordings`, in their order, and that asks nobody.
+
+        Raises ValueError, with what is allowed, for a recording that it cannot read.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What an adapter found when it looked at its CRM as it is now."""
@@ -135,6 +180,17 @@ class Inspectable(Protocol):
         """Ask the CRM as `lookup` does, for a number that nobody has. Raises like `lookup`."""
 
 
+def _read_file(table: dict[str, Any], name: str, folder: Path) -> None:
+    """Put the content of the file that `name` with `_file` behind it names into its place."""
+    file = table.get(f"{name}_file")
+    if not isinstance(file, str):
+        return
+    if name in table:
+        raise ValueError(f"{name} and {name}_file are both given - allowed: one of them")
+    table[name] = _content(name, folder / file)
+    del table[f"{name}_file"]
+
+
 def _content(name: str, file: Path) -> str:
     try:
         content = file.read_text(encoding="utf-8").strip()
@@ -149,3 +205,7 @@ def _content(name: str, file: Path) -> str:
 def _is_secret(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything
     choices = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else ()
     return SecretStr in (annotation, *choices)
+
+
+def _is_table_of_secrets(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything
+    return get_origin(annotation) is dict and get_args(annotation)[1] is SecretStr

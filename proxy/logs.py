@@ -69,9 +69,10 @@ def call_answered(answered: Answered) -> None:
 
 
 def source_asked(asked: Asked) -> None:
-    """Write a line when a source failed."""
-    if asked.outcome == "failed":
-        log.warning("source_failed", source=asked.source, error=asked.note, ms=round(asked.seconds * 1000, 1))
+    """Write a line when a source failed, or failed in a part."""
+    if asked.outcome in {"failed", "incomplete"}:
+        event = "source_failed" if asked.outcome == "failed" else "source_incomplete"
+        log.warning(event, source=asked.source, error=asked.note, ms=round(asked.seconds * 1000, 1))
 
 
 def bug(where: str, exc: BaseException) -> None:

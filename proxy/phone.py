@@ -90,6 +90,18 @@ class PhoneNumber:
         """`00905301234567`."""
         return "00" + self.e164[1:]
 
+    @property
+    def spaced(self) -> str:
+        """`0530 123 45 67`, as written at home; of a foreign number `0049 30 89680211`."""
+        if not _is_at_home(self):
+            return "00" + self.spaced_international[1:]
+        return phonenumbers.format_number(phonenumbers.parse(self.e164), PhoneNumberFormat.NATIONAL)
+
+    @property
+    def spaced_international(self) -> str:
+        """`+90 530 123 45 67`."""
+        return phonenumbers.format_number(phonenumbers.parse(self.e164), PhoneNumberFormat.INTERNATIONAL)
+
     def is_in(self, text: str) -> bool:
         """Tell whether a CRM's field holds this number, in any spelling, among other numbers and words."""
         return self in numbers_in(text, self.home)

@@ -27,7 +27,7 @@ class Asked:
 
     source: str
     outcome: str
-    """`found`, `unknown`, `failed` or `enriched`"""
+    """`found`, `unknown`, `failed`, `completed`, `incomplete` or `enriched`"""
     seconds: float
     note: str = ""
     """A sentence, where the outcome alone does not tell enough"""
@@ -65,29 +65,33 @@ class Sources:
 
     async def lookup(self, number: PhoneNumber) -> Sighting:
         """Ask about `number`. Raises AdapterError when nobody has a contact and not everybody could tell."""
-        contact, failures = await self._find(number)
-        if contact is None:
+        sighting, failures = await self._find(number)
+        if sighting.contact is None:
             if failures:
                 raise _summed_up(failures)
-            return Sighting(None)
-        contact, is_whole = await self._enrich(contact)
-        return Sighting(contact, complete=is_whole and not failures)
+            return sighting
+        contact, is_whole = await self._enrich(sighting.contact, number)
+        return Sighting(contact, complete=is_whole and sighting.complete and not failures)
 
-    async def _find(self, number: PhoneNumber) -> tuple[Contact | None, dict[str, AdapterError]]:
+    async def _find(self, number: PhoneNumber) -> tuple[Sighting, dict[str, AdapterError]]:
         """Return the first contact in order, and the failures of the sources before it."""
         failures: dict[str, AdapterError] = {}
         at_once = [detach(self._ask(source, number)) for source in self._finding] if self._parallel else []
         try:
             for index, source in enumerate(self._finding):
                 answer = await (at_once[index] if at_once else self._ask(source, number))
-                if isinstance(answer, AdapterError):
+                try:
+                    if isinstance(answer, Contact):
+                        contact, is_whole = await self._complete(source.upstream, answer, number)
+                        return Sighting(contact, complete=is_whole), failures
+                except AdapterError as exc:
+                    answer = exc
+                if answer is not None:
                     failures[source.upstream.name] = answer
-                elif answer is not None:
-                    return answer, failures
         finally:
             for task in at_once:
                 task.cancel()
-        return None, failures
+        return Sighting(None), failures
 
     async def _ask(self, source: Source, number: PhoneNumber) -> Contact | AdapterError | None:
         started = time.perf_counter()
@@ -105,18 +109,37 @@ class Sources:
         )
         return contact
 
-    async def _enrich(self, contact: Contact) -> tuple[Contact, bool]:
+    async def _complete(self, upstream: Upstream, contact: Contact, number: PhoneNumber) -> tuple[Contact, bool]:
+        """Return the contact with what its own source adds, and whether that is all. Raises AdapterError."""
+        started = time.perf_counter()
+        try:
+            completed, failure = await upstream.complete(contact, number)
+        except AdapterError as exc:
+            self._tell(upstream, "failed", started, str(exc))
+            raise
+        if failure is not None:
+            self._tell(upstream, "incomplete", started, str(failure))
+        elif completed is not contact:
+            self._tell(upstream, "completed", started)
+        return completed, failure is None
+
+    async def _enrich(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, bool]:
         """Return the contact with more fields, and whether every enriching source could be asked."""
         is_whole = True
         for upstream in self._enriching:
             started = time.perf_counter()
             try:
-                contact = await upstream.enrich(contact)
+                enriched = await upstream.enrich(contact)
             except AdapterError as exc:
                 is_whole = False
                 self._tell(upstream, "failed", started, str(exc))
-            else:
-                self._tell(upstream, "enriched", started)
+                continue
+            self._tell(upstream, "enriched", started)
+            try:
+                contact, is_completed = await self._complete(upstream, enriched, number)
+            except AdapterError:  # told already
+                is_completed = False
+            is_whole = is_whole and is_completed
         return contact, is_whole
 
     def _tell(self, upstream: Upstream, outcome: str, started: float, note: str = "") -> None:

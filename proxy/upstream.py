@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from proxy.adapter import Adapter, Enriching
+from proxy.adapter import Adapter, Completing, Enriching
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, Unavailable
 from proxy.model import Contact, as_contacts
@@ -63,6 +63,27 @@ class Upstream:
             return contact.with_fields((await enriching.enrich(contact)).fields)
 
         return await self._attempt(ask)
+
+    async def complete(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, AdapterError | None]:
+        """Return `contact` with what its own source adds, and the failure that ended it early, if one did.
+
+        It is asked once, and for no longer than one attempt. Raises AdapterError when the contact is of no use so.
+        """
+        if not isinstance(self.adapter, Completing):
+            return contact, None
+        completing, versions = self.adapter, [contact]
+
+        async def ask() -> None:
+            async for version in completing.complete(contact, number):
+                versions.append(version)  # noqa: PERF401 - those before a failure count
+
+        try:
+            await self._attempt_once(ask)
+        except AdapterError as exc:
+            if len(versions) == 1:
+                raise
+            return versions[-1], exc
+        return versions[-1], None
 
     async def _attempt(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         limits = self._limits

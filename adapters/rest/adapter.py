@@ -1,28 +1,23 @@
-"""Asks a CRM over HTTP, one request for each lookup."""
+"""Asks a CRM over HTTP: a search, which may be several requests, and then steps for the contact that was found."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from http import HTTPStatus
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import islice, product
 
-import aiohttp
-from yarl import URL
-
-from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
-from adapters.rest.answer import Reading, parsed
-from adapters.rest.errors import check_status, translated
-from adapters.rest.options import RestConfig, plain, split_url
-from adapters.rest.template import Values, filled_body, filled_header, filled_path
-from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Unavailable
-
-LONGEST_ANSWER = 64 * 1024
-"""Bytes. What is longer is no answer about one caller, and reading it would hold up the others."""
-
-MOST_CONNECTIONS = 20
-
-CONNECT_PATIENCE = 5.0
-"""Seconds. The proxy waits far shorter; this ends what it has left behind."""
+from adapters.placeholders import contact_values, number_values
+from adapters.rest.answer import Reading
+from adapters.rest.asking import Asking, session_of
+from adapters.rest.errors import check_status
+from adapters.rest.manners import Manners
+from adapters.rest.options import RestConfig
+from adapters.rest.rehearsal import rehearsed
+from adapters.rest.requests import Prepared, Request, RequestOptions, plain
+from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS
+from adapters.rest.steps import FurtherStep, KeptMap
+from adapters.rest.template import Value, Values, read_template
+from adapters.rest.transport import Http, Recorded, Transport
+from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
 
 
 class RestAdapter(Adapter):
@@ -30,105 +25,157 @@ class RestAdapter(Adapter):
 
     Config = RestConfig
 
-    def __init__(self, config: RestConfig) -> None:
+    def __init__(self, config: RestConfig, transport: Transport | None = None) -> None:
         self._config = config
-        self._names = config.placeholders()
-        self._origin, self._path = split_url(config.url)
-        self._query: dict[str, str] = plain(config.query)
-        self._headers: dict[str, str] = plain(config.headers)
-        self._authorization = config.authorization()
-        self._reading = Reading(config)
-        self._session: aiohttp.ClientSession | None = None
+        manners = Manners(config.rate)
+        self._is_live = transport is None
+        self._transport = transport or Http(config, manners)
+        self._session = session_of(config, self._transport) if self._is_live else None
+        self._asking = Asking(config, self._transport, manners, self._session)
+        self._most_searches = config.requests_for_each_lookup()
+        self._search = Prepared(config)
+        self._reading = Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers)
+        self._each: Mapping[str, Sequence[str]] = {
+            name: [plain(v) for v in values] for name, values in config.each.items()
+        }
+        self._steps = [FurtherStep(step, self._asking) for step in config.steps]
+        self._maps = [KeptMap(name, options, self._asking) for name, options in config.maps.items()]
 
     async def open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False,  # a small compressed answer may be a huge one
-            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_PATIENCE),
-            trust_env=False,
-        )
+        await self._transport.open()
+        if self._is_live:
+            for kept in self._maps:
+                kept.keep()
 
     async def lookup(self, key: PhoneNumber) -> list[Contact]:
-        """Return the contacts in the CRM's answer. Raises AdapterError."""
-        answer = await self._ask(number_values(key, self._names))
-        return self._reading.contacts(answer)
+        """Return the contacts in the CRM's answers, up to the first with one that can be the caller's.
+
+        Raises AdapterError.
+        """
+        seen: list[Contact] = []
+        searches = islice(self._searches(key), self._most_searches)
+        under_way: list[asyncio.Task[list[Contact]]] = []
+        try:
+            while True:
+                while len(under_way) < self._config.at_once and (values := next(searches, None)) is not None:
+                    under_way.append(asyncio.ensure_future(self._found(values)))
+                if not under_way:
+                    break
+                contacts = await under_way[0]
+                under_way.pop(0)
+                if any(not contact.numbers or any(map(key.is_in, contact.numbers)) for contact in contacts):
+                    return contacts
+                seen += contacts
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        return seen
 
     async def enrich(self, contact: Contact) -> Contact:
         """Return the contact with the fields of the first record in the CRM's answer. Raises AdapterError."""
-        values = contact_values(contact, self._names)
+        values = contact_values(contact, self._search.names - self._asking.names)
         if values is None:
             return contact
-        return contact.with_fields(self._reading.fields(await self._ask(values)))
+        found = self._reading.first(self._reading.answer(await self._asking.ask(self._search, values)))
+        return contact if found is None else contact.with_fields(found.fields)
+
+    async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+        """Yield the contact with what the steps and maps add, as they do; first when all that is required is there."""
+        values = self._values(number)
+        first_failure: AdapterError | None = None
+        left = sum(step.is_required for step in self._steps)
+        if left == 0 and (self._steps or self._maps):
+            yield contact
+        for step in self._steps:
+            try:
+                contact = await step.taken(contact, values)
+            except AdapterError as exc:
+                if step.is_required:
+                    raise
+                first_failure = first_failure or exc
+            left -= step.is_required
+            if left == 0:
+                yield contact
+        for kept in self._maps:
+            wanted = contact.value(kept.of)
+            if wanted is None or wanted == "":
+                continue
+            try:
+                contact = contact.with_fields({kept.name: await kept.value(wanted)})
+                yield contact
+            except AdapterError as exc:
+                first_failure = first_failure or exc
+        if first_failure is not None:
+            yield contact
+            raise first_failure
 
     async def ping(self) -> None:
-        """Return when the CRM answers anything at all, or `ping_url` with success. Raises AdapterError."""
-        if self._config.ping_url is None:
-            async with self._response("GET", "/", {}):
-                return
-        async with self._response("GET", split_url(self._config.ping_url)[1], self._authorization) as response:
-            check_status(response.status, response.headers.get("Retry-After"))
+        """Return when the CRM answers anything at all, logs us in, or answers `ping_url` with success.
+
+        Raises AdapterError.
+        """
+        url = self._config.ping_url
+        if url is not None:
+            options = RequestOptions.model_validate({"url": plain(url)})
+            check_status((await self._asking.ask(Prepared(options), {})).status)
+        elif self._session is not None:
+            await self._session.current()
+        else:
+            await self._transport.send(Request("GET", f"{self._config.origin()}/", {}))
 
     async def inspect(self, number: PhoneNumber) -> Inspection:
         """Ask for a number that nobody has; a source that enriches has nothing to ask for."""
-        needs = self._names.difference(NUMBER_FORMS)
+        needs = self._search.names - self._asking.names - {*REST_FORMS, NUMBER, NUMBERS, *self._each}
         started = time.perf_counter()
         found = () if needs else await self.lookup(number)
         seconds = time.perf_counter() - started
         told = "record: is there for a number that nobody has, and without numbers - allowed: numbers, to be checked"
         problems = [told] if any(not contact.numbers for contact in found) else []
-        return Inspection(frozenset(self._config.fields), frozenset(needs), problems, seconds=seconds)
+        return Inspection(self._config.names_of_fields(), frozenset(needs), problems, seconds=seconds)
+
+    def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
+        """Return the requests for a number, without sending them."""
+        return rehearsed(self._config, self._values(number), list(self._searches(number)))
+
+    def replaying(self, recordings: Sequence[bytes]) -> "RestAdapter":
+        """Return an adapter whose requests are answered, in their order, by recordings. Raises ValueError."""
+        adapter = RestAdapter(self._config, Recorded(recordings))
+        adapter._most_searches = len(recordings)  # those that were not recorded are taken to find nothing
+        return adapter
 
     async def close(self) -> None:
         if self._session is not None:
-            await self._session.close()
+            self._session.close()
+        for kept in self._maps:
+            kept.close()
+        await self._transport.close()
 
-    async def _ask(self, values: Values) -> Any:  # noqa: ANN401 - any JSON
-        """Return the CRM's answer; None when it says that there is nothing."""
-        path = filled_path(self._path, self._query, values)
-        headers = {name: filled_header(text, values) for name, text in self._headers.items()} | self._authorization
-        body = None
-        if self._config.body is not None:
-            body = filled_body(self._config.body, values)
-            headers["Content-Type"] = "application/json"
-        async with self._response(self._config.method, path, headers, body) as response:
-            is_unknown = response.status in self._config.unknown_status
-            if not is_unknown:
-                check_status(response.status, response.headers.get("Retry-After"))
-            content = await _content(response)
-        return None if is_unknown or not content.strip() else parsed(content)
+    async def _found(self, values: Values) -> list[Contact]:
+        return self._reading.contacts(self._reading.answer(await self._asking.ask(self._search, values)))
 
-    @asynccontextmanager
-    async def _response(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self._session is None:
-            raise RuntimeError("asked before it was opened")
-        with translated():
-            async with self._session.request(
-                method,
-                URL(self._origin + path, encoded=True),
-                headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
-                data=body,
-                allow_redirects=False,
-            ) as response:
-                yield response
+    def _values(self, number: PhoneNumber) -> dict[str, Value]:
+        return {**number_values(number, REST_FORMS)}
+
+    def _searches(self, number: PhoneNumber) -> Iterator[dict[str, Value]]:
+        """Yield the values of each request of a lookup."""
+        forms = self._values(number)
+        spellings = list(
+            dict.fromkeys(filter(None, (_spelled(spelling, forms) for spelling in self._config.spellings)))
+        )
+        forms[NUMBERS] = spellings
+        numbers = spellings if NUMBER in self._search.names else [""]
+        for *chosen, spelling in product(*self._each.values(), numbers):
+            yield {**forms, **dict(zip(self._each, chosen, strict=True)), NUMBER: spelling}
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body. Raises AdapterError when it is too long, or compressed although we asked for it plain."""
-    if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
-        raise AdapterError("the CRM's answer is compressed, which was not asked for")
-    content = bytearray()
-    async for piece in response.content.iter_any():
-        content.extend(piece)
-        if len(content) > LONGEST_ANSWER:
-            response.close()
-            raise AdapterError(f"the CRM's answer is longer than {LONGEST_ANSWER // 1024} kB")
-    if (
-        not content
-        and response.status != HTTPStatus.NO_CONTENT
-        and {"Content-Length", "Transfer-Encoding"}.isdisjoint(response.headers)
-    ):
-        raise Unavailable("the CRM's answer breaks off")  # nothing says that it was meant to be empty
-    return bytes(content)
+def _spelled(spelling: str, forms: Values) -> str:
+    """Return the number as a spelling has it; nothing where its mask does not fit this number."""
+    listed: Values = {name: [as_text(form)] for name, form in forms.items() if not isinstance(form, list)}
+    text = ""
+    for piece in read_template(spelling).pieces:
+        value = piece if isinstance(piece, str) else piece.value(listed)
+        if value == []:
+            return ""
+        text += value[0] if isinstance(value, list) else as_text(value)
+    return text

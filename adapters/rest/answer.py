@@ -2,13 +2,39 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from adapters.rest.options import RestConfig
-from proxy.adapter import AdapterError, Contact, Scalar, as_text
+from adapters.rest.errors import check_status, code_of, seconds_of_rest
+from adapters.rest.sections import Answered, Throttle
+from proxy.adapter import AdapterError, Contact, Scalar, Unavailable, as_text
+
+Compiled = jmespath.parser.ParsedResult
+
+OUT_OF_SERVICE = 503
+"""A status that is trouble, and with a time given a wish to be left alone."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered to one request."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in small letters"""
+    content: bytes = b""
+
+    @cached_property
+    def said(self) -> Any:  # noqa: ANN401 - any JSON
+        """What the body says; None when it is empty, or no JSON."""
+        try:
+            return parsed(self.content)
+        except AdapterError:
+            return None
 
 
 def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
@@ -19,23 +45,63 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
         raise AdapterError("what the CRM answers is not JSON") from exc
 
 
-class Reading:
-    """How to read the answers of one CRM."""
+class Rest:
+    """How the CRM says that it wants to be left alone."""
 
-    def __init__(self, config: RestConfig) -> None:
-        self._error = jmespath.compile(config.error) if config.error else None
-        self._record = jmespath.compile(config.record)
-        self._name = jmespath.compile(config.name) if config.name else None
-        self._id = jmespath.compile(config.id) if config.id else None
-        self._numbers = jmespath.compile(config.numbers) if config.numbers else None
-        self._fields = {name: jmespath.compile(expression) for name, expression in config.fields.items()}
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._when = compiled(throttle.when)
+
+    def check(self, answer: Answer) -> None:
+        """Raise Unavailable, with the seconds to wait, when an answer says so."""
+        told = seconds_of_rest(answer.headers.get(self._throttle.header.lower()))
+        if answer.status in self._throttle.status or holds(self._when, answer.said):
+            seconds = self._throttle.rest if told is None else told
+            raise Unavailable(f"the CRM asks for fewer requests ({answer.status})", seconds)
+        if answer.status == OUT_OF_SERVICE and told is not None:
+            raise Unavailable(f"the CRM is out of service ({answer.status})", told)
+
+
+class Reading:
+    """How to read the answers to one kind of request."""
+
+    def __init__(
+        self,
+        answered: Answered,
+        fields: Mapping[str, str],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        numbers: str | None = None,
+    ) -> None:
+        self._error = compiled(answered.error)
+        self._unknown = compiled(answered.unknown)
+        self._unknown_status = frozenset(answered.unknown_status)
+        self._record = jmespath.compile(answered.record)
+        self._name, self._id, self._numbers = compiled(name), compiled(key), compiled(numbers)
+        self._fields = {field: jmespath.compile(expression) for field, expression in fields.items()}
+
+    def answer(self, answer: Answer) -> Any:  # noqa: ANN401 - any JSON
+        """Return what the CRM says; None when it says that there is nothing. Raises AdapterError."""
+        if answer.status in self._unknown_status and (self._unknown is None or holds(self._unknown, answer.said)):
+            return None
+        check_status(answer.status, code_of(found(self._error, answer.said)))
+        if not answer.content.strip():
+            return None
+        said = parsed(answer.content)
+        if holds(self._unknown, said):
+            return None
+        if holds(self._error, said):
+            code = code_of(found(self._error, said))
+            raise AdapterError(f"the CRM answers that it failed{code and f' ({code})'}")
+        return said
 
     def contacts(self, answer: object) -> list[Contact]:
         """Return the contacts in an answer; none when the CRM says that there are none. Raises AdapterError.
 
         When the numbers are to be read, records without any are left out: they would pass for anybody's.
         """
-        contacts = [self._contact(record) for record in self._records(answer)]
+        contacts = [self._contact(record) for record in self.records(answer)]
         if self._numbers is None:
             return contacts
         with_numbers = [contact for contact in contacts if contact.numbers]
@@ -43,44 +109,48 @@ class Reading:
             raise AdapterError("what the CRM answers has no record with what the option numbers says")
         return with_numbers
 
-    def fields(self, answer: object) -> dict[str, Scalar]:
-        """Return the fields of the first record, none when there is none. Raises AdapterError."""
-        records = self._records(answer)
-        return self._fields_of(records[0]) if records else {}
+    def first(self, answer: object) -> Contact | None:
+        """Return name and fields of the first record; None when there is none. Raises AdapterError."""
+        records = self.records(answer)
+        return Contact(_text(found(self._name, records[0])), self._fields_of(records[0])) if records else None
 
-    def _records(self, answer: object) -> list[Mapping[str, object]]:
-        if self._error is not None and _found(self._error, answer):
-            raise AdapterError("the CRM answers that it failed")
+    def records(self, answer: object) -> list[Mapping[str, object]]:
+        """Return the records in an answer. Raises AdapterError."""
         if not (answer is None or answer is False or isinstance(answer, (dict, list))):
             raise AdapterError("what the CRM answers is a single value and no record")  # of which JMESPath finds null
         try:
-            found = self._record.search(answer)
+            there = self._record.search(answer)
         except (JMESPathError, RecursionError) as exc:
             raise AdapterError("what the CRM answers does not fit the option record") from exc
-        if found is None or found is False:
+        if there is None or there is False:
             return []
-        records = found if isinstance(found, list) else [found]
+        records = there if isinstance(there, list) else [there]
         if not all(isinstance(record, dict) for record in records):
             raise AdapterError("what the CRM answers has no record where the option record says")
         return records
 
     def _contact(self, record: Mapping[str, object]) -> Contact:
         fields = self._fields_of(record)
-        name, key = _text(_found(self._name, record)), _text(_found(self._id, record))
+        name, key = _text(found(self._name, record)), _text(found(self._id, record))
         if not (name or key or any(value is not None for value in fields.values())):
             raise AdapterError("what the CRM answers has a record with nothing in it that the options name")
         return Contact(name, fields, self._numbers_of(record), key)
 
     def _fields_of(self, record: Mapping[str, object]) -> dict[str, Scalar]:
-        return {name: _scalar(_found(expression, record)) for name, expression in self._fields.items()}
+        return {name: scalar(found(expression, record)) for name, expression in self._fields.items()}
 
     def _numbers_of(self, record: Mapping[str, object]) -> tuple[str, ...]:
-        found = _found(self._numbers, record)
-        listed = found if isinstance(found, list) else [found]
+        there = found(self._numbers, record)
+        listed = there if isinstance(there, list) else [there]
         return tuple(filter(None, map(_text, listed)))
 
 
-def _found(expression: "jmespath.parser.ParsedResult | None", node: object) -> object:
+def compiled(expression: str | None) -> Compiled | None:
+    """Return an expression that can be searched with."""
+    return jmespath.compile(expression) if expression else None
+
+
+def found(expression: Compiled | None, node: object) -> object:
     """Return what an expression finds; None where it does not fit, such as the join of a first name and nothing."""
     if expression is None:
         return None
@@ -90,13 +160,19 @@ def _found(expression: "jmespath.parser.ParsedResult | None", node: object) -> o
         return None
 
 
-def _scalar(value: object) -> Scalar:
+def holds(expression: Compiled | None, node: object) -> bool:
+    """Tell whether an expression finds something that is neither empty, zero nor false."""
+    return bool(found(expression, node))
+
+
+def scalar(value: object) -> Scalar:
+    """Return a value as a field of a contact can have it; None for a table or a list."""
     return value if isinstance(value, (str, bool, int, float)) else None
 
 
 def _text(value: object) -> str:
     """Return a name, a key or a number; nothing for the `false` that some CRMs answer in place of one."""
-    return "" if isinstance(value, bool) else as_text(_scalar(value)).strip()
+    return "" if isinstance(value, bool) else as_text(scalar(value)).strip()
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """What the statuses and the errors of HTTP mean: trouble that may pass, or something that the operator must mend."""
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from proxy.adapter import AdapterError, Unavailable
 
 LONGEST_REST = 3600.0
 """Seconds; a CRM that asks for a longer rest is asked again after this."""
+
+_CODE = re.compile(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*")
 
 Meaning = tuple[type[AdapterError], str]
 
@@ -29,9 +32,6 @@ BY_HUNDRED: Mapping[int, Meaning] = {
     5: (Unavailable, "the CRM has trouble of its own"),
 }
 """For the statuses that are not in BY_STATUS. Success has no message."""
-
-ASKS_FOR_REST = frozenset({429, 503})
-"""Statuses whose Retry-After counts."""
 
 BY_TYPE: tuple[tuple[type[Exception], type[AdapterError], str], ...] = (
     (aiohttp.ClientConnectorCertificateError, AdapterError, "the CRM's certificate is not valid for its name"),
@@ -57,17 +57,19 @@ def translated() -> Iterator[None]:
         raise error(message) from exc
 
 
-def check_status(status: int, retry_after: str | None) -> None:
-    """Raise AdapterError for any status but success. `retry_after` is the header of that name."""
+def check_status(status: int, code: str = "") -> None:
+    """Raise AdapterError for any status but success. `code` is the CRM's own word for it."""
     if status in BY_STATUS:
         error, message = BY_STATUS[status]
     else:
         error, message = BY_HUNDRED.get(status // 100, (AdapterError, "what the CRM answers is not HTTP"))
-    if not message:
-        return
-    if status in ASKS_FOR_REST:
-        raise Unavailable(f"{message} ({status})", seconds_of_rest(retry_after))
-    raise error(f"{message} ({status})")
+    if message:
+        raise error(f"{message} ({status}{code and f', {code}'})")
+
+
+def code_of(said: object) -> str:
+    """Return what the CRM calls its error, such as `INVALID_SESSION_ID`; nothing for what could hold anything else."""
+    return said if isinstance(said, str) and _CODE.fullmatch(said) else ""
 
 
 def seconds_of_rest(header: str | None) -> float | None:

@@ -1,160 +1,181 @@
 """The options of a source with the adapter `rest`, and what is wrong with them."""
 
 import base64
-import json
-import re
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, Self
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
-from yarl import URL
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
-from adapters.rest.template import filled_path, names_in
-from proxy.adapter import AdapterConfig, AdapterError, SecretStr, as_text
-
-NEVER_UNKNOWN = frozenset({401, 403, 408, 429})
-"""Statuses that always mean trouble."""
-
-_HOST = re.compile(r"[\w.:\[\]-]+")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OUR_HEADERS = frozenset(
-    {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
+from adapters.rest.access import Basic, SecretHeader
+from adapters.rest.requests import Expression, RequestOptions, plain, unescaped
+from adapters.rest.sections import (
+    NUMBER,
+    NUMBERS,
+    REST_FORMS,
+    TOKEN,
+    Answered,
+    Map,
+    Name,
+    Rate,
+    Step,
+    Throttle,
+    Tls,
+    Vocabulary,
 )
+from adapters.rest.template import names_in
+from adapters.rest.urls import is_relative, split_url
+from proxy.adapter import SecretStr
+
+MOST_REQUESTS = 40
+"""For one lookup: all spellings of a number with all values of `each`."""
+
+_FORMS = (*REST_FORMS, NUMBER, NUMBERS)
 
 
-def _compiles(expression: str) -> str:
-    try:
-        jmespath.compile(expression)
-    except JMESPathError as exc:
-        raise ValueError("is no JMESPath expression - allowed: such as items[0].name") from exc
-    return expression
-
-
-def _can_be_set(header: str) -> str:
-    if not _HEADER_NAME.fullmatch(header) or header.lower() in _OUR_HEADERS:
-        raise ValueError(f"names {header!r:.40}, which cannot be set - allowed: the CRM's headers, such as X-Api-Key")
-    return header
-
-
-HeaderName = Annotated[str, AfterValidator(_can_be_set)]
-Expression = Annotated[str, AfterValidator(_compiles)]
-Text = Annotated[SecretStr, BeforeValidator(lambda value: as_text(value) if isinstance(value, (int, float)) else value)]
-"""A text, number or true/false. Parameters and headers are secrets, as there are CRMs that want their keys in them."""
-
-
-class Basic(AdapterConfig):
-    """A user and a password, sent with each request."""
-
-    user: str
-    password: SecretStr
-
-
-class SecretHeader(AdapterConfig):
-    """A header of the CRM's own, with a key."""
-
-    name: HeaderName
-    value: SecretStr
-
-
-class RestConfig(AdapterConfig):
+class RestConfig(RequestOptions, Answered, Vocabulary):
     """The options. Texts of the request may hold {e164} and the other forms, or to enrich {any field}."""
 
-    method: Literal["GET", "POST"] = "GET"
-    url: SecretStr = Field(description="http or https, placeholders in path and query only")
-    query: dict[str, Text] = Field(default={}, description="Parameters that are added to the URL, encoded")
-    headers: dict[str, Text] = Field(default={}, description="Headers that are added to the request")
-    body: Any = Field(default=None, repr=False, description="Sent as JSON, with POST")
+    at_once: int = Field(default=1, ge=1, le=10, description="Requests of one lookup that are under way at once")
     bearer: SecretStr | None = Field(default=None, description="Token for Authorization: Bearer")
     basic: Basic | None = Field(default=None, description="User and password for Authorization: Basic")
     header: SecretHeader | None = Field(default=None, description="A header with a key, such as X-Api-Key")
-    record: Expression = Field(
-        default="@", description="Where the record, or the list of records, stands in the answer"
-    )
     name: Expression | None = Field(default=None, description="In the record: whom the switch greets")
     id: Expression | None = Field(default=None, description="In the record: the CRM's own key")
     numbers: Expression | None = Field(
         default=None, description="In the record: its numbers; a record without is no match"
     )
     fields: dict[str, Expression] = Field(default={}, description="In the record: what the rules ask about")
-    error: Expression | None = Field(default=None, description="In the answer: what is there only when the CRM failed")
-    unknown_status: list[int] = Field(default=[], description="Statuses that say: not known, such as 404")
+    steps: list[Step] = Field(default=[], description="Further requests about the contact that was found")
+    maps: dict[Name, Map] = Field(default={}, description="Lists that are read ahead; each adds the field of its name")
+    throttle: Throttle = Throttle()
+    rate: Rate | None = Field(default=None, description="At most so many requests in so many seconds")
+    connections: int = Field(default=20, ge=1, le=1000, description="To the CRM at the most")
+    tls: Tls | None = None
+    proxy: SecretStr | None = Field(default=None, description="URL of an HTTP proxy on the way to the CRM")
     ping_url: SecretStr | None = Field(default=None, description="Asked to see whether the CRM lives; on the same host")
 
-    @field_validator("url", "ping_url")
+    @field_validator("url")
     @classmethod
-    def _host_is_fixed(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            _, path = split_url(url)
-            try:
-                filled_path(path, {}, dict.fromkeys(names_in(path), "0"))
-            except AdapterError as exc:
-                raise ValueError("has a path with . or .. in it - allowed: a path without") from exc
+    def _host_is_known(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        oauth2 = info.data.get("oauth2")
+        comes_with_token = oauth2 is not None and oauth2.base_url is not None
+        if comes_with_token != is_relative(url.get_secret_value()):
+            if comes_with_token:
+                raise ValueError(
+                    "names a host, which comes with the token (base_url) - allowed: a path such as /contacts"
+                )
+            split_url(url.get_secret_value())
         return url
 
-    @field_validator("url", "query", "headers", "body")
+    @field_validator("ping_url", "proxy")
+    @classmethod
+    def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not is_relative(url.get_secret_value()):
+            split_url(url.get_secret_value().replace("@", "", 1))
+        return url
+
+    @field_validator("url", "query", "headers", "body", "form")
     @classmethod
     def _placeholders_are_known(cls, template: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - of several fields
-        refuse_wrong_names(names_in(plain(template)), info, "{%s}")
+        given = _given(info.data)
+        refuse_wrong_names(names_in(plain(template)) - given, info, "{%s}", _FORMS)
         return template
 
-    @field_validator("headers")
+    @field_validator("each", "secrets", "maps")
     @classmethod
-    def _headers_are_ours_to_set(cls, headers: dict[str, Text]) -> dict[str, Text]:
-        for name, value in headers.items():
-            _can_be_set(name)
-            if not value.get_secret_value().isprintable():
-                raise ValueError(f"has a line break or the like in {name} - allowed: printable characters")
-        return headers
+    def _names_are_free(cls, named: dict[str, Any]) -> dict[str, Any]:
+        if taken := set(named) & {*_FORMS, TOKEN}:
+            raise ValueError(f"has {min(taken)!r}, which is taken - allowed: any other name")
+        return named
 
-    @field_validator("body")
+    @field_validator("steps")
     @classmethod
-    def _body_is_json(cls, body: Any) -> Any:  # noqa: ANN401 - a table or a list
-        if body is not None and not isinstance(body, (dict, list)):
-            raise ValueError("is neither a table nor a list - allowed: a table or a list, which is sent as JSON")
-        try:
-            json.dumps(body, allow_nan=False)
-        except (TypeError, ValueError) as exc:
-            raise ValueError(
-                "has a value that JSON has not - allowed: texts, numbers, true/false, tables, lists"
-            ) from exc
-        return body
+    def _steps_know_what_they_name(cls, steps: list[Step], info: ValidationInfo) -> list[Step]:
+        data = info.data
+        if (info.context or {}).get("role") == "enrich" or "fields" not in data:
+            return steps
+        known = {*REST_FORMS, *(_given(data) - set(data.get("each") or {})), *data["fields"], "id", "name"}
+        for step in steps:
+            _refuse(f"{step.step!r}", step.placeholders() - known, known)
+            known |= set(step.fields)
+        return steps
 
-    @field_validator("unknown_status")
+    @field_validator("maps")
     @classmethod
-    def _status_can_mean_unknown(cls, statuses: list[int]) -> list[int]:
-        for status in statuses:
-            if status in NEVER_UNKNOWN or status not in range(400, 500):
-                raise ValueError(
-                    f"has {status}, which is trouble or success - allowed: 400, 404, 410, 422 and the like"
-                )
-        return statuses
+    def _maps_are_the_same_for_all_callers(cls, maps: dict[str, Map], info: ValidationInfo) -> dict[str, Map]:
+        known = _given(info.data) - set(info.data.get("each") or {})
+        for name, each in maps.items():
+            _refuse(f"{name!r}", each.placeholders() - known, known)
+        return maps
+
+    @field_validator("login")
+    @classmethod
+    def _login_knows_what_it_names(cls, login: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - Login or None
+        known = set(info.data.get("secrets") or {})
+        for request in login.requests if login is not None else []:
+            _refuse("a request", request.placeholders() - known, known)
+            known |= set(request.values)
+        return login
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
-        refuse_none(self.placeholders(), info, "{%s}")
-        if self.body is not None and self.method != "POST":
-            raise ValueError('body is given with method GET - allowed: method = "POST"')
-        if sum(way is not None for way in (self.bearer, self.basic, self.header)) > 1:
-            raise ValueError("bearer, basic and header are several ways to log in - allowed: one of them")
+        role = (info.context or {}).get("role")
+        refuse_none(self.placeholders() - self.given() - set(self.each), info, "{%s}")
+        ways = [self.bearer, self.basic, self.header, self.oauth2]
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("bearer, basic, header and oauth2 are several ways to log in - allowed: one of them")
         if not all(map(str.isprintable, self.authorization().values())):
             raise ValueError("a secret has a line break or the like - allowed: printable characters")
         if twice := set(self.authorization()) & {name.lower() for name in self.headers}:
             raise ValueError(f"headers has {twice.pop()}, which is set already - allowed: one of both")
-        if self.ping_url is not None and split_url(self.ping_url)[0] != split_url(self.url)[0]:
-            raise ValueError("ping_url is on another host than url - allowed: the same host and port")
-        if (info.context or {}).get("role") == "enrich":
+        self._hosts_are_the_same()
+        self._values_cannot_end_a_text()
+        if self.requests_for_each_lookup() > MOST_REQUESTS:
+            raise ValueError(
+                f"each and spellings make {self.requests_for_each_lookup()} requests for one lookup - "
+                f"allowed: at most {MOST_REQUESTS}"
+            )
+        if role == "enrich":
             if not self.fields or self.name or self.id or self.numbers:
                 raise ValueError("an enriching source only adds fields - allowed: fields, without name, id and numbers")
+            if self.each:
+                raise ValueError("an enriching source sends one request - allowed: no each")
         elif not (self.name or self.id or self.fields):
             raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
         return self
 
-    def placeholders(self) -> set[str]:
-        """Return the names of all placeholders in the request."""
-        return names_in([plain(part) for part in (self.url, self.query, self.headers, self.body)])
+    def _hosts_are_the_same(self) -> None:
+        """Refuse what would send the source's credentials elsewhere."""
+        if self.ping_url is not None and _origin_of(self.ping_url) not in {None, self.origin()}:
+            raise ValueError("ping_url is on another host than url - allowed: the same host and port")
+        others = [*self.steps, *self.maps.values(), *(self.login.requests if self.login else [])]
+        if any(other.origin() not in {None, self.origin()} for other in others):
+            raise ValueError("steps, maps and login name another host than url - allowed: the same, or only a path")
+
+    def _values_cannot_end_a_text(self) -> None:
+        free = {*self.fields, *(name for step in self.steps for name in step.fields), "id", "name"}
+        for request in (self, *self.steps):
+            names = free | (request.placeholders() - set(_FORMS) - self.given() - set(self.each))
+            for part, template in request.parts().items():
+                for name in unescaped(template, names):
+                    raise ValueError(
+                        f"{part} has {{{name}}} between quotes, and a quote in its value would end them - "
+                        f"allowed: {{{name} | odata}}, or soql, sosl, json or url"
+                    )
+
+    def given(self) -> set[str]:
+        """Return the names of the values that are the same for all callers, and of `each`."""
+        return _given({name: getattr(self, name) for name in ("secrets", "each", "login", "oauth2")})
+
+    def requests_for_each_lookup(self) -> int:
+        """Return how many requests a lookup sends at the most, without its steps."""
+        return prod(map(len, self.each.values())) * (len(self.spellings) if NUMBER in self.placeholders() else 1)
+
+    def names_of_fields(self) -> frozenset[str]:
+        """Return the names of all fields that a contact gets."""
+        return frozenset({*self.fields, *(name for step in self.steps for name in step.fields), *self.maps})
 
     def authorization(self) -> dict[str, str]:
         """Return the header that logs in, its name in small letters; empty when there is none."""
@@ -167,35 +188,25 @@ class RestConfig(AdapterConfig):
             return {self.header.name.lower(): self.header.value.get_secret_value()}
         return {}
 
-
-def plain(options: Any) -> Any:  # noqa: ANN401 - any part of the options
-    """Return a part of the options with what its secrets hide."""
-    if isinstance(options, SecretStr):
-        return options.get_secret_value()
-    if isinstance(options, dict):
-        return {name: plain(value) for name, value in options.items()}
-    return options
+    def sends_token_itself(self) -> bool:
+        """Tell whether the access token stands in a template, and so in no header."""
+        requests: Iterator[RequestOptions] = iter((self, *self.steps, *self.maps.values()))
+        return any(TOKEN in request.placeholders() for request in requests)
 
 
-def split_url(url: SecretStr) -> tuple[str, str]:
-    """Return scheme, host and port; and all that follows. Raises ValueError when the host is not fixed."""
+def _given(data: Mapping[str, Any]) -> set[str]:
+    """Return the names of the values that are the same for all callers, from the options that are read already."""
+    login, oauth2 = data.get("login"), data.get("oauth2")
+    logged_in = {name for request in (login.requests if login else []) for name in request.values}
+    return {*(data.get("secrets") or {}), *(data.get("each") or {}), *logged_in, *({TOKEN} if oauth2 else ())}
+
+
+def _refuse(what: str, wrong: set[str], known: set[str]) -> None:
+    if wrong:
+        allowed = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no placeholder"
+        raise ValueError(f"{what} names {{{min(wrong)}}}, which is not known there - allowed: {allowed}")
+
+
+def _origin_of(url: SecretStr) -> str | None:
     text = url.get_secret_value()
-    allowed = "allowed: such as https://crm.example.com/contacts/{e164}"
-    try:
-        parts = urlsplit(text)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole or not text.isprintable() or "\\" in text:
-        raise ValueError(f"is no URL of http or https - {allowed}")
-    if "{" in parts.netloc:
-        raise ValueError(f"has a placeholder in its host - {allowed}")
-    if "@" in parts.netloc or parts.fragment:
-        raise ValueError(f"has a user or a fragment - {allowed}; basic = {{ user, password }} logs in")
-    if not _HOST.fullmatch(parts.netloc):
-        raise ValueError(f"has a host that cannot be one - {allowed}")
-    try:
-        origin = str(URL(f"{parts.scheme}://{parts.netloc}").origin())
-    except ValueError as exc:
-        raise ValueError(f"has a host that cannot be one - {allowed}") from exc
-    return origin, text[len(f"{parts.scheme}://{parts.netloc}") :]
+    return None if is_relative(text) else split_url(text)[0]

@@ -1,70 +1,182 @@
-"""Fills placeholders such as {e164} into a request, each time so that a value cannot become anything else."""
+"""Fills placeholders such as {e164} into a request, each time so that a value cannot become anything else.
+
+A placeholder is a name; or several names and 'texts' joined by +; and then filters, each after a |:
+
+    {e164}   {subscriber | mask('(###) ### ## ##')}   {numbers | soql | join("','")}   {user + ':' + key | base64}
+
+Other braces stand for themselves, as in the JSON that some CRMs want in a query parameter; `{'{x}'}` is {x}.
+"""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from adapters.rest.filters import Filter, Shown, filter_of
 from proxy.adapter import AdapterError, Scalar, as_text
 
-PLACEHOLDER = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
-"""Other braces stand for themselves, as in the JSON that some CRMs want in a query parameter."""
+_TERM = r"(?:[A-Za-z_]\w*|'[^']*')"
+_ARGUMENT = r"(?:\d+|'[^']*'|\"[^\"]*\")"
+_FILTER = rf"\|\s*(\w+)\s*(?:\(\s*({_ARGUMENT}?)\s*\))?\s*"
+_PLACEHOLDER = re.compile(
+    rf"\{{\s*(?P<terms>{_TERM}(?:\s*\+\s*{_TERM})*)\s*(?P<filters>(?:\|\s*\w+\s*(?:\(\s*{_ARGUMENT}?\s*\))?\s*)*)\}}",
+    re.ASCII,
+)
+_BROKEN = re.compile(r"\{\s*[A-Za-z_]\w*\s*[|+][^{}]*\}?")
+"""What was surely meant as a placeholder."""
 
 _ALLOWED_IN_URL = "%:/?[]@!$&'()*+,;="
 """What the operator may write into a URL to mean what it means there."""
 
-Values = Mapping[str, Scalar]
+Value = Scalar | list[str]
+Values = Mapping[str, Value]
 
 
-def names_in(template: object) -> set[str]:
-    """Return the placeholders in a text, or in all texts of a table or list."""
-    if isinstance(template, str):
-        return set(PLACEHOLDER.findall(template))
-    if isinstance(template, Mapping):
-        return set().union(*map(names_in, template.values()))
-    if isinstance(template, Sequence):
-        return set().union(*map(names_in, template))
-    return set()
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One placeholder of a template."""
+
+    terms: tuple[str, ...]
+    """Names, and texts in quotes"""
+    filters: tuple[Filter, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in it."""
+        return frozenset(term for term in self.terms if not term.startswith("'"))
+
+    def value(self, values: Values) -> Value:
+        """Return what it stands for; of its own type when there is one name and nothing else."""
+        parts = [term[1:-1] if term.startswith("'") else values[term] for term in self.terms]
+        if len(parts) == 1 and (not self.filters or isinstance(parts[0], list)):
+            value: Value = parts[0]
+        else:
+            value = _joined(parts)
+        for change in self.filters:
+            value = change(value if isinstance(value, (str, list)) else as_text(value))
+        return value
 
 
-def filled_path(template: str, query: Mapping[str, str], values: Values) -> str:
-    """Return path and query, percent-encoded. Raises AdapterError when a value would lead to another path."""
-    pieces = PLACEHOLDER.split(template)  # text, name, text, name, ..., text
-    pieces[::2] = [quote(piece, safe=_ALLOWED_IN_URL) for piece in pieces[::2]]
-    pieces[1::2] = [_encoded(as_text(values[name])) for name in pieces[1::2]]
-    path = "".join(pieces)
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with placeholders, taken apart: text, placeholder, text, ..., text."""
+
+    pieces: tuple[str | Placeholder, ...]
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """Those of its pieces that are placeholders."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Placeholder))
+
+    def filled(self, values: Values, encode: Callable[[str], str], text: Callable[[str], str] = str) -> str:
+        """Return the text. `encode` is done to each value, `text` to what stands between them."""
+        return "".join(
+            text(piece) if isinstance(piece, str) else _encoded(piece.value(values), encode) for piece in self.pieces
+        )
+
+
+@lru_cache(maxsize=4096)
+def read_template(text: str) -> Template:
+    """Take a text apart. Raises ValueError when something in it is no placeholder and was meant as one."""
+    pieces: list[str | Placeholder] = []
+    end = 0
+    for match in _PLACEHOLDER.finditer(text):
+        pieces += [_checked(text[end : match.start()]), _placeholder(match["terms"], match["filters"])]
+        end = match.end()
+    return Template((*pieces, _checked(text[end:])))
+
+
+def templates_in(node: object) -> Iterator[Template]:
+    """Yield the templates in a text, or in all texts of a table or list."""
+    if isinstance(node, str):
+        yield read_template(node)
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from templates_in(value)
+    elif isinstance(node, Sequence):
+        for value in node:
+            yield from templates_in(value)
+
+
+def names_in(node: object) -> set[str]:
+    """Return the names of the placeholders in a text, or in all texts of a table or list. Raises ValueError."""
+    return {name for template in templates_in(node) for each in template.placeholders for name in each.names}
+
+
+def filled_path(template: str, query: Mapping[str, object], values: Values) -> str:
+    """Return path and query, percent-encoded. Raises AdapterError when a value would lead to another path.
+
+    Parameters that are tables or lists become JSON.
+    """
+    path = read_template(template).filled(values, _quoted, lambda text: quote(text, safe=_ALLOWED_IN_URL))
     if not path.startswith("/"):
         path = "/" + path
     if not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(path.partition("?")[0]))):
         raise AdapterError("a value would change the path of the request")
-    added = "&".join(f"{_encoded(name)}={_encoded(filled_text(text, values))}" for name, text in query.items())
+    added = filled_pairs(query, values)
     if not added:
         return path
     return path + ("&" if "?" in path else "?") + added
 
 
+def filled_pairs(pairs: Mapping[str, object], values: Values) -> str:
+    """Return names and values as in a URL's query, or in a form."""
+    return "&".join(f"{_quoted(name)}={_pair_value(value, values)}" for name, value in pairs.items())
+
+
 def filled_header(template: str, values: Values) -> str:
     """Return a header's value. Raises AdapterError when it has line breaks or the like."""
-    text = filled_text(template, values)
+    text = read_template(template).filled(values, str)
     if not text.isprintable():
         raise AdapterError("a field of the contact has characters that a header must not have")
     return text
 
 
-def filled_body(template: object, values: Values) -> bytes:
-    """Return a body of JSON. A text that is one placeholder and nothing else becomes what the field is."""
-    return json.dumps(_filled(template, values)).encode()
+def filled_json(template: object, values: Values) -> str:
+    """Return a table or list as JSON. A text that is one placeholder and nothing else becomes what the field is."""
+    return json.dumps(_filled(template, values))
 
 
-def filled_text(template: str, values: Values) -> str:
-    """Return a text with its placeholders filled, and nothing encoded."""
-    return PLACEHOLDER.sub(lambda found: as_text(values[found[1]]), template)
+def _placeholder(terms: str, filters: str) -> Placeholder:
+    read = tuple(filter_of(name, argument or None) for name, argument in re.findall(_FILTER, filters))
+    return Placeholder(tuple(re.findall(_TERM, terms)), read)
+
+
+def _checked(text: str) -> str:
+    if (broken := _BROKEN.search(text)) is not None:
+        raise ValueError(
+            f"has {broken[0]:.60}, which cannot be read - allowed: {{name}}, {{name + 'text'}}, {{name | filter}} or "
+            "{name | filter('...')}"
+        )
+    return text
+
+
+def _joined(parts: Sequence[Value]) -> str:
+    texts = ["".join(part) if isinstance(part, list) else as_text(part) for part in parts]
+    whole = "".join(texts)
+    return Shown(whole) if any(isinstance(part, Shown) for part in parts) else whole
+
+
+def _encoded(value: Value, encode: Callable[[str], str]) -> str:
+    if isinstance(value, Shown):
+        return value
+    return encode(",".join(value) if isinstance(value, list) else as_text(value))
+
+
+def _pair_value(value: object, values: Values) -> str:
+    if isinstance(value, str):
+        return read_template(value).filled(values, _quoted, _quoted)
+    return _quoted(filled_json(value, values))
 
 
 def _filled(node: object, values: Values) -> object:
     if isinstance(node, str):
-        alone = PLACEHOLDER.fullmatch(node)
-        return values[alone[1]] if alone else filled_text(node, values)
+        template = read_template(node)
+        if len(template.placeholders) == 1 and template.pieces[::2] == ("", ""):
+            return template.placeholders[0].value(values)
+        return template.filled(values, str)
     if isinstance(node, Mapping):
         return {name: _filled(value, values) for name, value in node.items()}
     if isinstance(node, Sequence):
@@ -72,5 +184,5 @@ def _filled(node: object, values: Values) -> object:
     return node
 
 
-def _encoded(value: str) -> str:
+def _quoted(value: str) -> str:
     return quote(value, safe="", errors="replace")

@@ -1,6 +1,7 @@
 """Asks a database with the operator's own SELECTs."""
 
 from collections.abc import Sequence
+from textwrap import dedent
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,7 +14,7 @@ from adapters.sql.options import SqlConfig
 from adapters.sql.rows import contact_of, contacts_of, has_numbers
 from adapters.sql.spellings import keys_of
 from adapters.sql.statement import NUMBERS, Statement
-from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, as_text
+from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
 
 
 class SqlAdapter(Adapter):
@@ -70,6 +71,22 @@ class SqlAdapter(Adapter):
             for place, statement in enumerate(self._statements, 1)
         }
         return await inspect(self._opened(), self._config.kind_of_database(), statements, values_of(number))
+
+    def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
+        """Return the statements with what is bound to their placeholders, without running them."""
+        values = values_of(number)
+        return [
+            Rehearsed(
+                f"statement {place} of {len(self._statements)}",
+                "\n".join(
+                    [
+                        dedent(statement.clause.text).strip(),
+                        *(f":{name} = {values.get(name, f'<{name}>')!r}" for name in sorted(statement.names)),
+                    ]
+                ),
+            )
+            for place, statement in enumerate(self._statements, 1)
+        ]
 
     async def close(self) -> None:
         if self._connections is not None:

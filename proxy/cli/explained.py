@@ -92,16 +92,17 @@ class Explained:
 
     def _number(self) -> Iterator[str]:
         call = self.explanation.knowledge.situation.call
-        yield f"{self.number!r} is {_caller_in_words(call.caller)}"
+        yield f"{self.number!r} is {caller_in_words(call.caller)}"
         if call.called:
-            yield f"dialled: {_caller_in_words(call.called)}"
+            yield f"dialled: {caller_in_words(call.called)}"
         yield f"rings at {call.at:%a %Y-%m-%d %H:%M %Z}"
 
     def _sources(self) -> Iterator[str]:
         width = max(map(len, self.sources), default=0)
+        longest = max((len(asked.outcome) for asked in self.asked), default=0)
         for asked in self.asked:
             note = f"  ({asked.note})" if asked.note else ""
-            yield f"{asked.source:<{width}}  {asked.outcome:<8} {asked.seconds * 1000:7.1f} ms{note}"
+            yield f"{asked.source:<{width}}  {asked.outcome:<{max(longest, 8)}} {asked.seconds * 1000:7.1f} ms{note}"
         for name in self.sources:
             if name not in {asked.source for asked in self.asked}:
                 yield f"{name:<{width}}  not asked"
@@ -132,7 +133,8 @@ class Explained:
         yield f"greeting: {decision.name or 'none'}; via {decision.via}; {self.seconds * 1000:.1f} ms"
 
 
-def _caller_in_words(caller: Caller) -> str:
+def caller_in_words(caller: Caller) -> str:
+    """Return how a caller was read, for a sentence that begins with what was sent."""
     match caller:
         case PhoneNumber():
             return f"{caller.e164}, a {caller.type} number of {caller.country}"

@@ -14,6 +14,7 @@ from proxy.app import Deployment, serve
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.init import list_of_recipes, write_recipe
 from proxy.cli.live import inspect_sources
+from proxy.cli.rehearse import rehearse, replaying
 from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
 from proxy.config.values import parse_listen
@@ -83,6 +84,17 @@ def _parser() -> argparse.ArgumentParser:
         "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
     )
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the requests that would be sent, with secrets masked; send nothing",
+    )
+    command.add_argument(
+        "--replay",
+        action="append",
+        metavar="[SOURCE=]FILE",
+        help="take an answer from a file, as curl -i prints it or its body alone, and ask nobody; once a request",
+    )
 
     command = _command(
         commands,
@@ -201,6 +213,14 @@ def _check(options: argparse.Namespace) -> int:
 
 def _route(options: argparse.Namespace) -> int:
     configuration = load(options.config)
+    if options.dry_run:
+        print(rehearse(configuration, options.number))
+        return 0
+    if options.replay:
+        try:
+            configuration = replaying(configuration, options.replay)
+        except ValueError as exc:
+            _fail(str(exc))
     explained = run_to_the_end(explain_call(configuration, options.number, options.called, options.at))
     print(explained.as_json() if options.json else explained.as_text())
     return 0

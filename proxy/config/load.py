@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -39,12 +39,15 @@ class Configuration:
 
     settings: Settings
     sources: tuple[ConfiguredSource, ...]
+    from_environment: frozenset[str] = field(default=frozenset(), repr=False)
+    """What ${NAME} stood for anywhere in the TOML: not to be printed"""
 
 
 def load(file: FilePath) -> Configuration:
     """Read and check a TOML file. Raises ConfigError with all problems."""
     problems: list[str] = []
-    tree = _merged(_interpolated(_parsed(file), problems), _from_environment(problems))
+    written = _parsed(file)
+    tree = _merged(_interpolated(written, problems), _from_environment(problems))
     settings: Settings | None = None
     try:
         settings = Settings(**tree)
@@ -56,7 +59,8 @@ def load(file: FilePath) -> Configuration:
     if settings is None or problems:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
-    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)))
+    named = {os.environ.get(name, "") for name in _VARIABLE.findall(repr(written))}
+    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)), frozenset(named - {""}))
 
 
 def _parsed(file: FilePath) -> Tree:

@@ -13,7 +13,8 @@ from proxy.adapter import AdapterError, Contact
 
 
 def contacts(answer: object, **options: Any) -> list[Contact]:
-    return Reading(RestConfig.model_validate({"url": "http://crm/{e164}", **options})).contacts(answer)
+    config = RestConfig.model_validate({"url": "http://crm/{e164}", **options})
+    return Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers).contacts(answer)
 
 
 RECORD = {

@@ -37,7 +37,6 @@ async def adapter(crm: HttpCrm) -> AsyncIterator[RestAdapter]:
 
 MAY_PASS: dict[str, tuple[Behaviour, str]] = {
     "408": (answers(408), "the CRM waited too long for the request (408)"),
-    "429": (answers(429), "the CRM asks for fewer requests (429)"),
     "500": (answers(500, b"oops"), "the CRM has trouble of its own (500)"),
     "502 with HTML": (answers(502, b"<html>", content_type="text/html"), "the CRM has trouble of its own (502)"),
     "503": (answers(503), "the CRM is out of service (503)"),
@@ -77,7 +76,8 @@ IS_WRONG: dict[str, tuple[Behaviour, str]] = {
         sends(CHUNKED + (b"1000\r\n" + b" " * 4096 + b"\r\n") * 99),
         "the CRM's answer is longer than 64 kB",
     ),
-    "a gzip bomb": (answers(200, BOMB, {"Content-Encoding": "gzip"}), "the CRM's answer is compressed"),
+    "a gzip bomb": (answers(200, BOMB, {"Content-Encoding": "gzip"}), "the CRM's answer is longer than 64 kB"),
+    "half of a gzip": (answers(200, b"\x1f\x8bxxxx", {"Content-Encoding": "gzip"}), "compressed, and cannot"),
     "a text": (answers(200, b'"hello"'), "a single value and no record"),
     "true": (answers(200, b"true"), "a single value and no record"),
     "a text for records": (answers(200, b'{"items": "hello"}'), "no record where the option record says"),
@@ -177,7 +177,7 @@ async def test_a_server_that_speaks_no_tls_cannot_be_reached() -> None:
 
 
 async def test_a_connection_that_is_not_accepted_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.rest.adapter.CONNECT_PATIENCE", 0.05)
+    monkeypatch.setattr("adapters.rest.transport.CONNECT_PATIENCE", 0.05)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -216,7 +216,7 @@ async def test_the_crm_says_how_long_it_wants_to_rest(
     crm.behaviour = answers(status, b"", {"Retry-After": header})
     with pytest.raises(Unavailable) as caught:
         await adapter.lookup(AYSE)
-    assert caught.value.retry_after == seconds
+    assert caught.value.retry_after == (1.0 if seconds is None and status == 429 else seconds)
 
 
 async def test_a_date_to_rest_until_is_counted_from_now(

@@ -1,0 +1,124 @@
+"""A log-in that all lookups share: made once, renewed before it ends, and made again when the CRM has forgotten it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from proxy.adapter import AdapterError, Scalar, Unavailable
+
+PAUSE_AFTER_REFUSAL = 60.0
+"""Seconds without a further attempt when the CRM refuses the credentials: accounts get locked, and log-ins counted."""
+
+PAUSE_AFTER_TROUBLE = 1.0
+"""Seconds when it could not be asked."""
+
+RENEWED_BEFORE_END = 0.2
+"""The part of its lifetime, at most LONGEST_BEFORE seconds, in which a log-in is renewed while it is still used."""
+LONGEST_BEFORE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a log-in gave."""
+
+    values: Mapping[str, Scalar] = field(default_factory=dict, repr=False)
+    """For the placeholders of requests"""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """For each request"""
+    origin: str | None = None
+    """Scheme and host of the API, where the log-in says it"""
+    lifetime: float | None = None
+    """Seconds from now; None until the CRM refuses it"""
+    is_proven: bool = False
+    """Whether it has been used with success before"""
+
+
+class Session:
+    """One log-in. `obtain` logs in; it gets the log-in that the CRM has refused, or None."""
+
+    def __init__(
+        self,
+        obtain: Callable[[Granted | None], Awaitable[Granted]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._obtain = obtain
+        self._clock = clock
+        self._granted: Granted | None = None
+        self._refused: Granted | None = None
+        self._is_proven = False
+        self._ends = self._renewed_from = float("inf")
+        self._pause_until = float("-inf")
+        self._failure: AdapterError | None = None
+        self._flight: asyncio.Task[Granted] | None = None
+
+    async def current(self) -> Granted:
+        """Return a log-in, made now if there is none. Raises AdapterError."""
+        now = self._clock()
+        granted = self._granted
+        if granted is not None and now < self._ends:
+            if now >= self._renewed_from and now >= self._pause_until:
+                self._take_off()
+            return granted
+        if self._failure is not None and now < self._pause_until and self._flight is None:
+            raise _again(self._failure)
+        flight = self._take_off()
+        await asyncio.wait({flight})
+        if flight.cancelled():
+            raise Unavailable("the log-in was cut short")
+        return flight.result()
+
+    async def again(self, refused: Granted) -> Granted:
+        """Return another log-in than one that the CRM has refused. Raises AdapterError."""
+        if refused is self._granted:
+            if not self._is_proven:
+                self._failure = AdapterError("the CRM refuses a log-in that it has just accepted")
+                self._pause_until = self._clock() + PAUSE_AFTER_REFUSAL
+            self._granted, self._refused = None, refused
+        return await self.current()
+
+    def worked(self, granted: Granted) -> None:
+        """Note that the CRM has taken a log-in."""
+        if granted is self._granted:
+            self._is_proven = True
+
+    def close(self) -> None:
+        """Give up a log-in that is being made."""
+        if self._flight is not None:
+            self._flight.cancel()
+
+    def _take_off(self) -> "asyncio.Task[Granted]":
+        """Log in as a task of its own: a caller who leaves must not take a new token along."""
+        if self._flight is None:
+            self._flight = asyncio.ensure_future(self._logged_in())
+            self._flight.add_done_callback(self._land)
+        return self._flight
+
+    async def _logged_in(self) -> Granted:
+        return await self._obtain(self._refused)
+
+    def _land(self, flight: "asyncio.Task[Granted]") -> None:
+        self._flight = None
+        if flight.cancelled():
+            return
+        now = self._clock()
+        failure = flight.exception()
+        if failure is None:
+            self._granted = granted = flight.result()
+            self._refused = self._failure = None
+            self._is_proven = granted.is_proven
+            lifetime = float("inf") if granted.lifetime is None else granted.lifetime
+            self._ends = now + lifetime
+            self._renewed_from = self._ends - min(lifetime * RENEWED_BEFORE_END, LONGEST_BEFORE)
+        elif isinstance(failure, AdapterError):
+            self._failure = failure
+            may_pass = isinstance(failure, Unavailable)
+            wait = (failure.retry_after or PAUSE_AFTER_TROUBLE) if isinstance(failure, Unavailable) else 0.0
+            self._pause_until = now + (wait if may_pass else PAUSE_AFTER_REFUSAL)
+
+
+def _again(failure: AdapterError) -> AdapterError:
+    """Return a failure that can be raised once more, without the traceback of the first time."""
+    if isinstance(failure, Unavailable):
+        return Unavailable(str(failure), failure.retry_after)
+    return AdapterError(str(failure))

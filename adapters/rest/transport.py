@@ -1,0 +1,163 @@
+"""Sends requests and returns what was answered, from the CRM or from a recording."""
+
+import asyncio
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from http import HTTPStatus
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from adapters.rest.answer import Answer
+from adapters.rest.errors import translated
+from adapters.rest.manners import Manners
+from adapters.rest.options import RestConfig
+from adapters.rest.requests import Request, plain
+from proxy.adapter import AdapterError, Unavailable
+
+LONGEST_ANSWER = 64 * 1024
+"""Bytes. What is longer is no answer about one caller, and reading it would hold up the others."""
+
+CONNECT_PATIENCE = 5.0
+"""Seconds. The proxy waits far shorter; this ends what it has left behind."""
+
+FIRST_FAILURE = 300
+"""The lowest status that is no success, and whose body says at most what is wrong."""
+
+GZIP = b"\x1f\x8b"
+"""What begins so is compressed, though we ask for it plain."""
+
+KEPT_OPEN = 60.0
+"""Seconds for which an idle connection is kept, for the next call."""
+
+
+class Transport(Protocol):
+    """Sends requests."""
+
+    async def open(self) -> None:
+        """Make ready, without connecting."""
+
+    async def send(self, request: Request, longest: int = LONGEST_ANSWER) -> Answer:
+        """Return the answer, of at most `longest` bytes. Raises AdapterError."""
+
+    async def close(self) -> None:
+        """Give connections back."""
+
+
+class Http:
+    """Sends requests to the CRM."""
+
+    def __init__(self, config: RestConfig, manners: Manners, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config = config
+        self._manners = manners
+        self._clock = clock
+        self._proxy: str | None = plain(config.proxy)
+        self._reads_failures = bool(config.error or config.unknown or config.logged_out or config.throttle.when)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,  # a small compressed answer may be a huge one
+            connector=aiohttp.TCPConnector(
+                limit=self._config.connections,
+                keepalive_timeout=KEPT_OPEN,
+                ssl=self._config.tls.context() if self._config.tls is not None else True,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_PATIENCE),
+            trust_env=False,
+        )
+
+    async def send(self, request: Request, longest: int = LONGEST_ANSWER) -> Answer:
+        if self._session is None:
+            raise RuntimeError("asked before it was opened")
+        if (wait := self._manners.enter(self._clock())) > 0:
+            await asyncio.sleep(wait)
+        with translated():
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers={"Accept": "application/json", "Accept-Encoding": "identity", **request.headers},
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                if response.status < FIRST_FAILURE or self._reads_failures:
+                    with suppress(AdapterError) if response.status >= FIRST_FAILURE else nullcontext():
+                        return Answer(response.status, headers, await _content(response, longest))
+                response.close()
+                return Answer(response.status, headers)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class Recorded:
+    """Answers requests with what was recorded, in its order, and asks nobody.
+
+    A recording is the body of an answer, or a whole one as `curl -i` prints it.
+    """
+
+    def __init__(self, recordings: Sequence[bytes]) -> None:
+        self._left: Iterator[Answer] = iter([recorded(recording) for recording in recordings])
+        self._count = len(recordings)
+
+    async def open(self) -> None:
+        pass
+
+    async def send(self, request: Request, longest: int = LONGEST_ANSWER) -> Answer:  # noqa: ARG002 - whatever is asked
+        answer = next(self._left, None)
+        if answer is None:
+            raise AdapterError(f"a further request would be sent, and only {self._count} answers are recorded")
+        return answer
+
+    async def close(self) -> None:
+        pass
+
+
+def recorded(recording: bytes) -> Answer:
+    """Return the answer that was recorded. Raises ValueError when it begins like HTTP and is none."""
+    if not recording.startswith(b"HTTP/"):
+        return Answer(200, {"content-length": str(len(recording))}, recording)
+    head, *body = re.split(rb"\r?\n\r?\n", recording, maxsplit=1)
+    first, *lines = head.decode("latin-1").splitlines()
+    with suppress(IndexError, ValueError):
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return Answer(int(first.split()[1]), headers, b"".join(body))
+    raise ValueError("begins like an answer of HTTP, and is none - allowed: as curl -i prints it, or a body alone")
+
+
+async def _content(response: aiohttp.ClientResponse, longest: int) -> bytes:
+    """Return the body. Raises AdapterError when it is too long, or compressed in a way that nobody asked for."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content.extend(piece)
+        if len(content) > longest:
+            response.close()
+            raise _too_long(longest)
+    if (
+        not content
+        and response.status != HTTPStatus.NO_CONTENT
+        and {"Content-Length", "Transfer-Encoding"}.isdisjoint(response.headers)
+    ):
+        raise Unavailable("the CRM's answer breaks off")  # nothing says that it was meant to be empty
+    if not content.startswith(GZIP):  # some say that it is compressed when it is not
+        return bytes(content)
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        unpacked = unpacking.decompress(content, longest + 1)
+    except zlib.error as exc:
+        raise AdapterError("the CRM's answer is compressed, and cannot be unpacked") from exc
+    if len(unpacked) > longest:
+        raise _too_long(longest)
+    return unpacked
+
+
+def _too_long(longest: int) -> AdapterError:
+    return AdapterError(f"the CRM's answer is longer than {longest // 1024} kB")
