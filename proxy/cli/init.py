@@ -12,6 +12,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+WRITTEN_BY_US = "token_file"
+"""A file that holds secrets, and that nobody has to write."""
+
 
 def recipes() -> Mapping[str, Traversable]:
     """Return the recipes of all installed packages, by name."""
@@ -42,7 +45,7 @@ def write_recipe(name: str, to: Path) -> list[str]:
     except OSError as exc:
         raise ValueError(f"{to} cannot be written ({exc.strerror}) - allowed: a file in a writable folder") from exc
     secrets = [
-        f"Write the password into {to.parent / secret}, readable by nobody else (chmod 600)."
+        f"Write the secret into {to.parent / secret}, readable by nobody else (chmod 600)."
         for secret in dict.fromkeys(_secret_files(tomllib.loads(recipe)))
     ]
     steps = [
@@ -61,6 +64,6 @@ def _text(file: Traversable) -> str:
 def _secret_files(node: Any) -> Iterator[str]:  # noqa: ANN401 - any TOML value
     """Yield the files that a configuration reads secrets from."""
     for key, value in node.items() if isinstance(node, Mapping) else enumerate(node if isinstance(node, list) else ()):
-        if str(key).endswith("_file") and isinstance(value, str):
+        if str(key).endswith("_file") and key != WRITTEN_BY_US and isinstance(value, str):
             yield value
         yield from _secret_files(value)
