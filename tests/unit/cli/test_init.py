@@ -57,7 +57,7 @@ def test_a_recipe_is_written_and_the_next_steps_are_told(capsys: pytest.CaptureF
     assert capsys.readouterr().out.splitlines() == [
         "config.toml is written, from the recipe list. Next:",
         "  1. Complete config.toml: its comments tell what is sure, and what must be checked on site.",
-        "  2. Write the password into crm.password, readable by nobody else (chmod 600).",
+        "  2. Write the secret into crm.password, readable by nobody else (chmod 600).",
         "  3. tanima check --live --config config.toml",
         "  4. tanima route NUMBER --config config.toml, with the number of a customer",
     ]
