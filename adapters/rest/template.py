@@ -168,7 +168,7 @@ def _encoded(value: Value, encode: Callable[[str], str]) -> str:
 def _pair_value(value: object, values: Values) -> str:
     if isinstance(value, str):
         return read_template(value).filled(values, _quoted, _quoted)
-    return _quoted(filled_json(value, values))
+    return _quoted(json.dumps(_filled(value, values), separators=(",", ":")))
 
 
 def _filled(node: object, values: Values) -> object:
