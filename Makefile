@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test bench lint unit other-tests servers clean
+.PHONY: run test bench parts lint unit components end-to-end servers clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 
-test: $(VENV)/dev.stamp servers lint unit other-tests
+# two at once: those that start the command, and all others
+test: $(VENV)/dev.stamp servers
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end
 
 bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
@@ -25,8 +27,14 @@ lint: $(VENV)/dev.stamp
 unit: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
 
-other-tests: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --ignore=tests/unit
+components: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e
+
+end-to-end: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/e2e
+
+parts:
+	@$(MAKE) --no-print-directory -j1 lint unit components
 
 # servers that tests start themselves: as root Debian's packages, else what is there
 servers:
