@@ -7,10 +7,11 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from tests.servers import DatabaseServer, Mariadb, Postgres
+from tests.servers import Mariadb, Postgres
 from tests.tds_server import TdsServer
+from tests.tryton import Tryton
 
-Server = TypeVar("Server", bound=DatabaseServer)
+Server = TypeVar("Server", Postgres, Mariadb, Tryton)
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,12 @@ def postgres() -> Iterator[Postgres]:
 def mariadb() -> Iterator[Mariadb]:
     """Start a MariaDB of our own."""
     yield from started(Mariadb)
+
+
+@pytest.fixture(scope="session")
+def tryton() -> Iterator[Tryton]:
+    """Start a CRM that others have written, without anybody in it yet."""
+    yield from started(Tryton)
 
 
 @pytest.fixture
