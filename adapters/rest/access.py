@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from adapters.rest.requests import Expression, HeaderName, RequestOptions, Text
+from adapters.rest.requests import Expression, HeaderName, RequestOptions, Text, plain
+from adapters.rest.template import names_in
 from adapters.rest.urls import split_url
 from proxy.adapter import AdapterConfig, SecretStr
 
@@ -58,6 +59,13 @@ class OAuth2(AdapterConfig):
         split_url(url.get_secret_value())
         return url
 
+    @field_validator("parameters")
+    @classmethod
+    def _are_plain(cls, parameters: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if names := names_in(plain(parameters)):
+            raise ValueError(f"has the placeholder {{{min(names)}}} - allowed: texts without, nothing is known there")
+        return parameters
+
     @field_validator("scheme")
     @classmethod
     def _is_printable(cls, scheme: str) -> str:
@@ -71,7 +79,7 @@ class OAuth2(AdapterConfig):
         if file is None:
             return None
         path = Path((info.context or {}).get("folder", "."), file).resolve()
-        if not os.access(path if path.exists() else path.parent, os.W_OK) or path.is_dir():
+        if not os.access(path.parent, os.W_OK) or path.is_dir():  # the file itself is replaced, not written to
             raise ValueError("cannot be written - allowed: a file in a folder that can be written to")
         return str(path)
 

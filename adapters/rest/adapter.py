@@ -11,11 +11,11 @@ from adapters.rest.asking import Asking, session_of
 from adapters.rest.errors import check_status
 from adapters.rest.manners import Manners
 from adapters.rest.options import RestConfig
-from adapters.rest.rehearsal import rehearsed
+from adapters.rest.rehearsal import last_answer, rehearsed
 from adapters.rest.requests import Prepared, Request, RequestOptions, plain
 from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS
 from adapters.rest.steps import FurtherStep, KeptMap
-from adapters.rest.template import Value, Values, read_template
+from adapters.rest.template import Value, Values, read_template, templates_in
 from adapters.rest.transport import Http, Recorded, Transport
 from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
 
@@ -34,6 +34,8 @@ class RestAdapter(Adapter):
         self._asking = Asking(config, self._transport, manners, self._session)
         self._most_searches = config.requests_for_each_lookup()
         self._search = Prepared(config)
+        templates = templates_in(list(config.parts().values()))
+        self._lists = [each for template in templates for each in template.placeholders if each.terms == (NUMBERS,)]
         self._reading = Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers)
         self._each: Mapping[str, Sequence[str]] = {
             name: [plain(v) for v in values] for name, values in config.each.items()
@@ -140,7 +142,7 @@ class RestAdapter(Adapter):
 
     def replaying(self, recordings: Sequence[bytes]) -> "RestAdapter":
         """Return an adapter whose requests are answered, in their order, by recordings. Raises ValueError."""
-        adapter = RestAdapter(self._config, Recorded(recordings))
+        adapter = RestAdapter(self._config.for_replay(), Recorded([last_answer(each) for each in recordings]))
         adapter._most_searches = len(recordings)  # those that were not recorded are taken to find nothing
         return adapter
 
@@ -164,6 +166,8 @@ class RestAdapter(Adapter):
             dict.fromkeys(filter(None, (_spelled(spelling, forms) for spelling in self._config.spellings)))
         )
         forms[NUMBERS] = spellings
+        if any(each.value(forms) in ([], "") for each in self._lists):
+            return  # a CRM may take a list of no numbers for all contacts
         numbers = spellings if NUMBER in self._search.names else [""]
         for *chosen, spelling in product(*self._each.values(), numbers):
             yield {**forms, **dict(zip(self._each, chosen, strict=True)), NUMBER: spelling}

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from weakref import WeakKeyDictionary
 
 from adapters.rest.answer import Answer, Rest, compiled, holds
 from adapters.rest.login import LoginRequests
@@ -16,6 +17,29 @@ from adapters.rest.transport import LONGEST_ANSWER, Transport
 from proxy.adapter import AdapterError, Unavailable
 
 NOBODY = Granted()
+
+PAUSES = (1.0, 5.0, 60.0)
+"""Seconds without a further log-in for a request that is refused all the same: after the first, the second, each."""
+
+
+class InVain:
+    """How often a new log-in was of no use to a request, and until when there is none for its sake.
+
+    One that must not ask for what it asks for would have everybody's log-in made anew with each call.
+    """
+
+    def __init__(self) -> None:
+        self.until = float("-inf")
+        self._times = 0
+
+    def note(self, now: float) -> None:
+        """Note that it was; callers who were refused together count once."""
+        if now < self.until:
+            return
+        if now > self.until + PAUSES[-1]:
+            self._times = 0
+        self.until = now + PAUSES[min(self._times, len(PAUSES) - 1)]
+        self._times += 1
 
 
 class Asking:
@@ -41,6 +65,7 @@ class Asking:
         self._sends_token_itself = config.sends_token_itself()
         self._rest = Rest(config.throttle)
         self._logged_out = compiled(config.logged_out)
+        self._in_vain: WeakKeyDictionary[Prepared, InVain] = WeakKeyDictionary()
 
     async def ask(self, prepared: Prepared, values: Values, longest: int = LONGEST_ANSWER) -> Answer:
         """Return the CRM's answer, which may be a failure. Raises AdapterError when there is none."""
@@ -48,12 +73,14 @@ class Asking:
         answer = await self._send(prepared, values, granted, longest)
         if self._session is None:
             return answer
-        if self._is_logged_out(answer):
+        in_vain = self._in_vain.setdefault(prepared, InVain())
+        if self._is_logged_out(answer) and self._clock() >= in_vain.until:
             granted = await self._session.again(granted)
             answer = await self._send(prepared, values, granted, longest)
             if self._is_logged_out(answer):
-                raise AdapterError("the CRM refuses a log-in that it has just accepted")
-        self._session.worked(granted)
+                in_vain.note(self._clock())
+        if self._is_logged_out(answer):
+            raise AdapterError("the CRM refuses a log-in that it has just accepted")
         return answer
 
     async def _send(self, prepared: Prepared, values: Values, granted: Granted, longest: int) -> Answer:
@@ -79,5 +106,6 @@ def session_of(config: RestConfig, transport: Transport) -> Session | None:
         return Session(OAuth2Login(config.oauth2, transport).obtain)
     if config.login is not None:
         secrets: Mapping[str, str] = plain(config.secrets)
-        return Session(LoginRequests(config.login, config.origin() or "", secrets, transport).obtain)
+        login = LoginRequests(config.login, config.origin() or "", secrets, transport, Rest(config.throttle))
+        return Session(login.obtain)
     return None

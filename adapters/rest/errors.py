@@ -13,6 +13,7 @@ from proxy.adapter import AdapterError, Unavailable
 LONGEST_REST = 3600.0
 """Seconds; a CRM that asks for a longer rest is asked again after this."""
 
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 _CODE = re.compile(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*")
 
 Meaning = tuple[type[AdapterError], str]
@@ -78,7 +79,7 @@ def seconds_of_rest(header: str | None) -> float | None:
     `header` is a number of seconds, or a date as in HTTP.
     """
     text = (header or "").strip()
-    if text.isascii() and text.isdigit():
+    if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:
         try:

@@ -27,16 +27,16 @@ class Filter:
     """Of `join`, the only filter that makes one text of a list"""
 
     @property
-    def escapes(self) -> bool:
-        """Whether its result can stand between quotes in a query, whatever the value is."""
-        return self.name in ESCAPING
+    def kept_quotes(self) -> str:
+        """The quotes between which its result can stand, whatever the value is."""
+        return ESCAPING.get(self.name, "")
 
     def __call__(self, value: str | list[str]) -> str | list[str]:
         """Return a text changed, or a list with each of its texts changed and without those that do not fit."""
         if isinstance(value, list):
             if self.change is None:
                 return self.separator.join(value)
-            return [changed for each in value if (changed := self._changed(each)) is not None]
+            return list(dict.fromkeys(changed for each in value if (changed := self._changed(each)) is not None))
         changed = self._changed(value)
         return value if changed is None else changed
 
@@ -65,7 +65,12 @@ PLAIN: Mapping[str, Change] = {
 }
 """Filters without an argument."""
 
-ESCAPING = frozenset({"base64", "json", "md5", "odata", "soql", "sosl", "url"})
+ESCAPING: Mapping[str, str] = {
+    "odata": "'",
+    "json": '"',
+    **dict.fromkeys(("soql", "sosl", "url", "base64", "md5"), "'\""),
+}
+"""Between which quotes the result of a filter can stand, if no other filter comes after it."""
 
 ALLOWED = f"{', '.join(PLAIN)}, join('...'), last(N), mask('...')"
 
@@ -84,6 +89,15 @@ def filter_of(name: str, argument: str | None) -> Filter:
         case "mask" if text is not None and "#" in text:
             return Filter(name, _mask(text))
     raise ValueError(f"uses the filter {name!r:.40}, which is none or is not written so - allowed: {ALLOWED}")
+
+
+def can_stand_between(quotes: Sequence[str], filters: Sequence[Filter]) -> bool:
+    """Tell whether a value that went through filters can end none of the quotes round it, the outermost first.
+
+    The last filter sees to the outermost quotes, the one before it to the next: `"name = '{owner | odata | json}'"`.
+    """
+    left = [each for each in filters if each.change is not None]
+    return all(left and quote in left.pop().kept_quotes for quote in quotes)
 
 
 def _mask(mask: str) -> Change:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.rest.access import Login
-from adapters.rest.answer import Reading, compiled, found, scalar
+from adapters.rest.answer import Reading, Rest, compiled, found, scalar
 from adapters.rest.requests import Prepared
 from adapters.rest.sections import Answered
 from adapters.rest.session import Granted
@@ -14,7 +14,7 @@ from proxy.adapter import AdapterError, Scalar
 class LoginRequests:
     """Sends the requests of the option `login`, in order."""
 
-    def __init__(self, login: Login, origin: str, secrets: Mapping[str, str], transport: Transport) -> None:
+    def __init__(self, login: Login, origin: str, secrets: Mapping[str, str], transport: Transport, rest: Rest) -> None:
         self._requests = [
             (
                 Prepared(request),
@@ -27,13 +27,16 @@ class LoginRequests:
         self._origin = origin
         self._secrets = secrets
         self._transport = transport
+        self._rest = rest
 
-    async def obtain(self, _refused: Granted | None) -> Granted:
+    async def obtain(self, _old: Granted | None) -> Granted:
         """Return what later requests have as placeholders. Raises AdapterError."""
         values: dict[str, Scalar] = {}
         for prepared, reading, expressions in self._requests:
             request = prepared.filled(self._origin, {**self._secrets, **values}, {})
-            said = reading.answer(await self._transport.send(request))
+            answer = await self._transport.send(request)
+            self._rest.check(answer)
+            said = reading.answer(answer)
             for name, expression in expressions.items():
                 value = scalar(found(expression, said))
                 if value is None or value is False or value == "":

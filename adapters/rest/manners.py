@@ -3,6 +3,8 @@
 A pure state machine: the caller brings the time, in monotonic seconds.
 """
 
+from collections import deque
+
 from adapters.rest.sections import Rate
 from proxy.adapter import Unavailable
 
@@ -14,23 +16,29 @@ class Manners:
     """The state of one CRM."""
 
     def __init__(self, rate: Rate | None) -> None:
-        self._rests_until = 0.0
-        self._interval = rate.seconds / rate.requests if rate else 0.0
-        self._burst = rate.seconds - self._interval if rate else 0.0
-        self._next = 0.0
-        """When the next request would be due if all came evenly"""
+        self._rests_until = float("-inf")
+        self._rate = rate
+        self._sent: deque[float] = deque(maxlen=rate.requests if rate else 0)
+        """When the last requests were sent, or will be: as many as may be in the time that `rate` names"""
 
     def rest(self, seconds: float, now: float) -> None:
         """Leave the CRM alone for so long."""
         self._rests_until = max(self._rests_until, now + seconds)
 
-    def enter(self, now: float) -> float:
-        """Return how many seconds to wait before a request is sent. Raises Unavailable when it must not be sent."""
+    def check(self, now: float) -> None:
+        """Raise Unavailable while the CRM wants to be left alone."""
         if now < self._rests_until:
             left = self._rests_until - now
             raise Unavailable("the CRM has asked to be left alone for a while", retry_after=left)
-        wait = max(0.0, self._next - self._burst - now)
-        if wait > LONGEST_WAIT:
-            raise Unavailable("more requests than the option rate allows", retry_after=wait)
-        self._next = max(self._next, now) + self._interval
-        return wait
+
+    def enter(self, now: float) -> float:
+        """Return how many seconds to wait before a request is sent. Raises Unavailable when it must not be sent."""
+        self.check(now)
+        if self._rate is None:
+            return 0.0
+        is_full = len(self._sent) == self._rate.requests
+        turn = max(now, self._sent[0] + self._rate.seconds) if is_full else now
+        if turn - now > LONGEST_WAIT:
+            raise Unavailable("more requests than the option rate allows", retry_after=turn - now)
+        self._sent.append(turn)
+        return turn - now

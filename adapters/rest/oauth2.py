@@ -6,14 +6,15 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from adapters.rest.access import OAuth2
-from adapters.rest.answer import Answer, compiled, found
+from adapters.rest.answer import Answer, Rest, compiled, found
 from adapters.rest.errors import check_status, code_of
 from adapters.rest.requests import Request, plain
-from adapters.rest.sections import TOKEN
+from adapters.rest.sections import TOKEN, Throttle
 from adapters.rest.session import Granted
 from adapters.rest.tokens import TokenFile, Tokens
 from adapters.rest.transport import Transport
@@ -34,25 +35,36 @@ class OAuth2Login:
         self._transport = transport
         self._clock = clock
         self._base_url = compiled(options.base_url)
+        self._rest = Rest(Throttle())
         self._file = TokenFile(Path(options.token_file)) if options.token_file else None
-        secrets = (options.client_id, options.grant, plain(options.token_url), plain(options.refresh_token))
+        self._unsaved: Tokens | None = None
+        """What was given, and could not be written down"""
+        secrets = (
+            options.client_id,
+            options.grant,
+            plain(options.token_url),
+            plain(options.refresh_token),
+            options.user,
+        )
         self._made_for = hashlib.sha256(json.dumps(secrets).encode()).hexdigest()
 
-    async def obtain(self, refused: Granted | None) -> Granted:
-        """Return a token: from the file if it is still good and not the one that was refused. Raises AdapterError."""
+    async def obtain(self, old: Granted | None) -> Granted:
+        """Return another token than the old one: from the file if there is one, else a new one. Raises AdapterError."""
         if self._file is None:
-            return self._granted(await self._asked(None), is_proven=False)
+            return self._granted(await self._asked(None))
         async with self._file.locked():
             kept = self._file.read(self._made_for)
-            if kept is not None and kept.ends > self._clock() + LEAST_LEFT and not _is_of(refused, kept):
-                return self._granted(kept, is_proven=True)
+            if kept is not None and self._unsaved is None and self._is_good(kept, old):
+                return self._granted(kept)
             writing = self._file.prepare()
             try:
-                tokens = await self._asked(kept)
-                await asyncio.to_thread(writing.write, tokens)
-            finally:
-                writing.close()
-            return self._granted(tokens, is_proven=False)
+                tokens = self._unsaved = self._unsaved or await self._asked(kept)
+            except BaseException:
+                writing.give_up()
+                raise
+            await asyncio.shield(asyncio.to_thread(writing.write, tokens))
+            self._unsaved = None
+            return self._granted(tokens)
 
     def request(self, refresh_token: str | None) -> Request:
         """Return the request for a token."""
@@ -93,32 +105,37 @@ class OAuth2Login:
         code = code_of(said.get("error"))
         if answer.status in REFUSED:
             raise AdapterError(f"the log-in for a token is refused ({answer.status}{code and f', {code}'})")
+        self._rest.check(answer)
         check_status(answer.status, code)
         token = said.get(TOKEN)
         if not isinstance(token, str) or not token.isprintable() or not token:
             raise AdapterError(f"the answer to the log-in has no {TOKEN}{code and f' ({code})'}")
         renewed = said.get("refresh_token")
+        base_url = found(self._base_url, said)
         return Tokens(
             token,
             self._clock() + self._lifetime(said.get("expires_in")),
             renewed if isinstance(renewed, str) and renewed else refresh_token,
-            self._origin(said),
+            base_url if isinstance(base_url, str) else None,
             self._made_for,
         )
 
     def _lifetime(self, told: object) -> float:
         try:
             seconds = float(told)  # type: ignore[arg-type]  # a number, or a text of one
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return self._options.lifetime
         return seconds if 0 < seconds < float("inf") else self._options.lifetime
 
-    def _origin(self, said: Mapping[str, object]) -> str | None:
+    def _origin(self, tokens: Tokens) -> str | None:
+        """Return where the API is, if the answer with the token says so. Raises AdapterError when it may not be there.
+
+        It is looked at whenever a token is used, and not before it is kept: a refresh token must not be lost with it.
+        """
         if self._base_url is None:
             return None
-        url = found(self._base_url, said)
         try:
-            text = url if isinstance(url, str) else ""
+            text = tokens.base_url or ""
             origin, _ = split_url(text if "://" in text else f"https://{text}")
         except ValueError as exc:
             raise AdapterError("the answer to the log-in has no URL where base_url says") from exc
@@ -127,15 +144,17 @@ class OAuth2Login:
             raise AdapterError("the answer to the log-in names a host that is not among base_url_hosts")
         return origin
 
-    def _granted(self, tokens: Tokens, *, is_proven: bool) -> Granted:
+    def _is_good(self, kept: Tokens, old: Granted | None) -> bool:
+        is_old = old is not None and old.values.get(TOKEN) == kept.access_token
+        with suppress(AdapterError):
+            self._origin(kept)
+            return not is_old and kept.ends > self._clock() + LEAST_LEFT
+        return False
+
+    def _granted(self, tokens: Tokens) -> Granted:
         return Granted(
             {TOKEN: tokens.access_token},
             self.headers(tokens.access_token),
-            tokens.origin,
+            self._origin(tokens),
             max(0.0, tokens.ends - self._clock()),
-            is_proven,
         )
-
-
-def _is_of(refused: Granted | None, kept: Tokens) -> bool:
-    return refused is not None and refused.values.get(TOKEN) == kept.access_token

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
 from adapters.rest.access import Basic, SecretHeader
-from adapters.rest.requests import Expression, RequestOptions, plain, unescaped
+from adapters.rest.requests import Expression, RequestOptions, plain, unescaped, with_fixed_host
 from adapters.rest.sections import (
     NUMBER,
     NUMBERS,
@@ -32,6 +32,9 @@ MOST_REQUESTS = 40
 """For one lookup: all spellings of a number with all values of `each`."""
 
 _FORMS = (*REST_FORMS, NUMBER, NUMBERS)
+
+_GIVING = frozenset({"secrets", "each", "login", "oauth2"})
+"""The options that make placeholders; where one of them is wrong, nobody can tell which there are."""
 
 
 class RestConfig(RequestOptions, Answered, Vocabulary):
@@ -61,7 +64,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     def _host_is_known(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         oauth2 = info.data.get("oauth2")
         comes_with_token = oauth2 is not None and oauth2.base_url is not None
-        if comes_with_token != is_relative(url.get_secret_value()):
+        if "oauth2" in info.data and comes_with_token != is_relative(url.get_secret_value()):
             if comes_with_token:
                 raise ValueError(
                     "names a host, which comes with the token (base_url) - allowed: a path such as /contacts"
@@ -69,18 +72,31 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
             split_url(url.get_secret_value())
         return url
 
-    @field_validator("ping_url", "proxy")
+    @field_validator("ping_url")
+    @classmethod
+    def _is_the_same_for_all_callers(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is not None:
+            known = _given(info.data) - set(info.data.get("each") or {})
+            _refuse("", names_in(plain(with_fixed_host(url))) - known, known)
+        return url
+
+    @field_validator("proxy")
     @classmethod
     def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not is_relative(url.get_secret_value()):
-            split_url(url.get_secret_value().replace("@", "", 1))
+        if url is not None:
+            text = url.get_secret_value()
+            scheme, _, rest = text.partition("://")
+            try:
+                split_url(f"{scheme}://{rest.rpartition('@')[2]}" if text.isprintable() else text)
+            except ValueError as exc:
+                raise ValueError("is no URL of a proxy - allowed: such as http://proxy.example.com:3128") from exc
         return url
 
     @field_validator("url", "query", "headers", "body", "form")
     @classmethod
     def _placeholders_are_known(cls, template: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - of several fields
-        given = _given(info.data)
-        refuse_wrong_names(names_in(plain(template)) - given, info, "{%s}", _FORMS)
+        if info.data.keys() >= _GIVING:
+            refuse_wrong_names(names_in(plain(template)) - _given(info.data), info, "{%s}", _FORMS)
         return template
 
     @field_validator("each", "secrets", "maps")
@@ -94,7 +110,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @classmethod
     def _steps_know_what_they_name(cls, steps: list[Step], info: ValidationInfo) -> list[Step]:
         data = info.data
-        if (info.context or {}).get("role") == "enrich" or "fields" not in data:
+        if (info.context or {}).get("role") == "enrich" or not data.keys() >= {*_GIVING, "fields"}:
             return steps
         known = {*REST_FORMS, *(_given(data) - set(data.get("each") or {})), *data["fields"], "id", "name"}
         for step in steps:
@@ -105,17 +121,27 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @field_validator("maps")
     @classmethod
     def _maps_are_the_same_for_all_callers(cls, maps: dict[str, Map], info: ValidationInfo) -> dict[str, Map]:
+        if not info.data.keys() >= {*_GIVING, "fields", "steps"}:
+            return maps
         known = _given(info.data) - set(info.data.get("each") or {})
+        fields = {*(info.data.get("fields") or {}), "id", "name"}
+        fields |= {name for step in info.data.get("steps") or [] for name in step.fields}
         for name, each in maps.items():
             _refuse(f"{name!r}", each.placeholders() - known, known)
+            if each.of not in fields and (info.context or {}).get("role") != "enrich":
+                allowed = ", ".join(sorted(fields))
+                raise ValueError(f"{name!r} is of {each.of!r:.40}, which is no field - allowed: {allowed}")
+            fields.add(name)
         return maps
 
     @field_validator("login")
     @classmethod
     def _login_knows_what_it_names(cls, login: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - Login or None
         known = set(info.data.get("secrets") or {})
-        for request in login.requests if login is not None else []:
+        for request in login.requests if login is not None and "secrets" in info.data else []:
             _refuse("a request", request.placeholders() - known, known)
+            if taken := set(request.values) & {*_FORMS, TOKEN}:
+                raise ValueError(f"values has {min(taken)!r}, which is taken - allowed: any other name")
             known |= set(request.values)
         return login
 
@@ -126,10 +152,11 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         ways = [self.bearer, self.basic, self.header, self.oauth2]
         if sum(way is not None for way in ways) > 1:
             raise ValueError("bearer, basic, header and oauth2 are several ways to log in - allowed: one of them")
+        if self.oauth2 is not None and self.login is not None:
+            raise ValueError("oauth2 and login are two ways to log in - allowed: one of them")
         if not all(map(str.isprintable, self.authorization().values())):
             raise ValueError("a secret has a line break or the like - allowed: printable characters")
-        if twice := set(self.authorization()) & {name.lower() for name in self.headers}:
-            raise ValueError(f"headers has {twice.pop()}, which is set already - allowed: one of both")
+        self._headers_are_set_once()
         self._hosts_are_the_same()
         self._values_cannot_end_a_text()
         if self.requests_for_each_lookup() > MOST_REQUESTS:
@@ -145,6 +172,14 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         elif not (self.name or self.id or self.fields):
             raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
         return self
+
+    def _headers_are_set_once(self) -> None:
+        ours = set(self.authorization())
+        if self.oauth2 is not None and not self.sends_token_itself():
+            ours.add(self.oauth2.header.lower())
+        for request in (self, *self.steps, *self.maps.values()):
+            if twice := ours & {name.lower() for name in request.headers}:
+                raise ValueError(f"headers has {twice.pop()}, which is set already - allowed: one of both")
 
     def _hosts_are_the_same(self) -> None:
         """Refuse what would send the source's credentials elsewhere."""
@@ -162,7 +197,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
                 for name in unescaped(template, names):
                     raise ValueError(
                         f"{part} has {{{name}}} between quotes, and a quote in its value would end them - "
-                        f"allowed: {{{name} | odata}}, or soql, sosl, json or url"
+                        f"allowed: as the last filter odata between ', json between \", or soql, sosl, url"
                     )
 
     def given(self) -> set[str]:
@@ -176,6 +211,11 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     def names_of_fields(self) -> frozenset[str]:
         """Return the names of all fields that a contact gets."""
         return frozenset({*self.fields, *(name for step in self.steps for name in step.fields), *self.maps})
+
+    def for_replay(self) -> "RestConfig":
+        """Return the options for answers that were recorded: one request after another, and nobody logs in."""
+        given = (name for name in self.given() if name not in self.each)
+        return self.model_copy(update={"at_once": 1, "secrets": dict.fromkeys(given, SecretStr("***"))})
 
     def authorization(self) -> dict[str, str]:
         """Return the header that logs in, its name in small letters; empty when there is none."""
@@ -204,7 +244,8 @@ def _given(data: Mapping[str, Any]) -> set[str]:
 def _refuse(what: str, wrong: set[str], known: set[str]) -> None:
     if wrong:
         allowed = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no placeholder"
-        raise ValueError(f"{what} names {{{min(wrong)}}}, which is not known there - allowed: {allowed}")
+        told = f"{what} names {{{min(wrong)}}}, which is not known there - allowed: {allowed}"
+        raise ValueError(told.strip())
 
 
 def _origin_of(url: SecretStr) -> str | None:

@@ -10,6 +10,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from adapters.rest.filters import can_stand_between
 from adapters.rest.template import (
     Values,
     filled_header,
@@ -22,6 +23,8 @@ from adapters.rest.template import (
 from adapters.rest.urls import is_relative, split_url
 from proxy.adapter import AdapterConfig, AdapterError, SecretStr, as_text
 
+_QUOTE = re.compile(r"\\*['\"]")
+"""With a backslash before it, it stands in a text that is itself between quotes."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OUR_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
@@ -113,13 +116,7 @@ class RequestOptions(AdapterConfig):
     @field_validator("url")
     @classmethod
     def _host_is_fixed(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value()
-        path = text if is_relative(text) else split_url(text)[1]
-        try:
-            filled_path(path, {}, dict.fromkeys(names_in(path), "0"))
-        except AdapterError as exc:
-            raise ValueError("has a path with . or .. in it - allowed: a path without") from exc
-        return url
+        return with_fixed_host(url)
 
     @field_validator("headers")
     @classmethod
@@ -193,6 +190,17 @@ class Prepared:
         return Request(self._method, (self._origin or origin) + path, sent, body)
 
 
+def with_fixed_host(url: SecretStr) -> SecretStr:
+    """Return a URL whose host and path are fixed, whatever is filled in. Raises ValueError for another."""
+    text = url.get_secret_value()
+    path = text if is_relative(text) else split_url(text)[1]
+    try:
+        filled_path(path, {}, dict.fromkeys(names_in(path), "0"))
+    except AdapterError as exc:
+        raise ValueError("has a path with . or .. in it - allowed: a path without") from exc
+    return url
+
+
 def plain(options: Any) -> Any:  # noqa: ANN401 - any part of the options
     """Return a part of the options with what its secrets hide."""
     if isinstance(options, SecretStr):
@@ -215,6 +223,16 @@ def unescaped(node: object, free: Collection[str]) -> Iterator[str]:
             if isinstance(piece, str):
                 before += piece
                 continue
-            in_quotes = before.count("'") % 2 or before.count('"') % 2
-            if in_quotes and not any(each.escapes for each in piece.filters):
-                yield from sorted(piece.names & set(free))
+            for term in piece.terms:
+                if term.startswith("'"):
+                    before += term[1:-1]
+                elif term in free and not can_stand_between(_open_quotes(before), piece.filters):
+                    yield term
+
+
+def _open_quotes(text: str) -> list[str]:
+    """Return the quotes that a text begins and does not end, the outermost first."""
+    begun: list[str] = []
+    for quote in _QUOTE.findall(text):
+        begun = begun[: begun.index(quote)] if quote in begun else [*begun, quote]
+    return [quote[-1] for quote in begun]

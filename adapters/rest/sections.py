@@ -106,6 +106,8 @@ class Tls(AdapterConfig):
 
     @model_validator(mode="after")
     def _can_be_used(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key is given without certificate - allowed: both, or certificate alone")
         self.context()
         return self
 

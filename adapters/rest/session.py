@@ -17,6 +17,9 @@ RENEWED_BEFORE_END = 0.2
 """The part of its lifetime, at most LONGEST_BEFORE seconds, in which a log-in is renewed while it is still used."""
 LONGEST_BEFORE = 300.0
 
+LONGEST_LOGIN = 10.0
+"""Seconds; what takes longer is given up, so that one lost answer does not keep everybody out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Granted:
@@ -30,12 +33,10 @@ class Granted:
     """Scheme and host of the API, where the log-in says it"""
     lifetime: float | None = None
     """Seconds from now; None until the CRM refuses it"""
-    is_proven: bool = False
-    """Whether it has been used with success before"""
 
 
 class Session:
-    """One log-in. `obtain` logs in; it gets the log-in that the CRM has refused, or None."""
+    """One log-in. `obtain` logs in; it gets the log-in that is to be replaced, or None."""
 
     def __init__(
         self,
@@ -46,7 +47,6 @@ class Session:
         self._clock = clock
         self._granted: Granted | None = None
         self._refused: Granted | None = None
-        self._is_proven = False
         self._ends = self._renewed_from = float("inf")
         self._pause_until = float("-inf")
         self._failure: AdapterError | None = None
@@ -71,21 +71,12 @@ class Session:
     async def again(self, refused: Granted) -> Granted:
         """Return another log-in than one that the CRM has refused. Raises AdapterError."""
         if refused is self._granted:
-            if not self._is_proven:
-                self._failure = AdapterError("the CRM refuses a log-in that it has just accepted")
-                self._pause_until = self._clock() + PAUSE_AFTER_REFUSAL
             self._granted, self._refused = None, refused
         return await self.current()
 
-    def worked(self, granted: Granted) -> None:
-        """Note that the CRM has taken a log-in."""
-        if granted is self._granted:
-            self._is_proven = True
-
     def close(self) -> None:
-        """Give up a log-in that is being made."""
-        if self._flight is not None:
-            self._flight.cancel()
+        """End it. A log-in that is being made ends with the transport: what it brings must not be lost."""
+        self._failure, self._pause_until = Unavailable("the adapter is closed"), float("inf")
 
     def _take_off(self) -> "asyncio.Task[Granted]":
         """Log in as a task of its own: a caller who leaves must not take a new token along."""
@@ -95,7 +86,10 @@ class Session:
         return self._flight
 
     async def _logged_in(self) -> Granted:
-        return await self._obtain(self._refused)
+        try:
+            return await asyncio.wait_for(self._obtain(self._refused or self._granted), LONGEST_LOGIN)
+        except TimeoutError as exc:
+            raise Unavailable("the log-in took too long") from exc
 
     def _land(self, flight: "asyncio.Task[Granted]") -> None:
         self._flight = None
@@ -106,15 +100,16 @@ class Session:
         if failure is None:
             self._granted = granted = flight.result()
             self._refused = self._failure = None
-            self._is_proven = granted.is_proven
+            self._pause_until = float("-inf")
             lifetime = float("inf") if granted.lifetime is None else granted.lifetime
             self._ends = now + lifetime
             self._renewed_from = self._ends - min(lifetime * RENEWED_BEFORE_END, LONGEST_BEFORE)
-        elif isinstance(failure, AdapterError):
-            self._failure = failure
-            may_pass = isinstance(failure, Unavailable)
-            wait = (failure.retry_after or PAUSE_AFTER_TROUBLE) if isinstance(failure, Unavailable) else 0.0
-            self._pause_until = now + (wait if may_pass else PAUSE_AFTER_REFUSAL)
+        elif isinstance(failure, Unavailable):
+            self._failure, self._pause_until = failure, now + (failure.retry_after or PAUSE_AFTER_TROUBLE)
+        else:
+            bug = AdapterError(f"a bug in the log-in ({type(failure).__name__})")
+            self._failure = failure if isinstance(failure, AdapterError) else bug
+            self._pause_until = now + PAUSE_AFTER_REFUSAL
 
 
 def _again(failure: AdapterError) -> AdapterError:

@@ -10,7 +10,7 @@ Other braces stand for themselves, as in the JSON that some CRMs want in a query
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
     rf"\{{\s*(?P<terms>{_TERM}(?:\s*\+\s*{_TERM})*)\s*(?P<filters>(?:\|\s*\w+\s*(?:\(\s*{_ARGUMENT}?\s*\))?\s*)*)\}}",
     re.ASCII,
 )
-_BROKEN = re.compile(r"\{\s*[A-Za-z_]\w*\s*[|+][^{}]*\}?")
+_BROKEN = re.compile(rf"\{{\s*{_TERM}\s*[|+][^{{}}]*\}}?", re.ASCII)
 """What was surely meant as a placeholder."""
 
 _ALLOWED_IN_URL = "%:/?[]@!$&'()*+,;="
@@ -41,6 +41,8 @@ class Placeholder:
     terms: tuple[str, ...]
     """Names, and texts in quotes"""
     filters: tuple[Filter, ...]
+    written: str = field(default="", compare=False)
+    """As it stands in the template"""
 
     @property
     def names(self) -> frozenset[str]:
@@ -83,7 +85,7 @@ def read_template(text: str) -> Template:
     pieces: list[str | Placeholder] = []
     end = 0
     for match in _PLACEHOLDER.finditer(text):
-        pieces += [_checked(text[end : match.start()]), _placeholder(match["terms"], match["filters"])]
+        pieces += [_checked(text[end : match.start()]), _placeholder(match)]
         end = match.end()
     return Template((*pieces, _checked(text[end:])))
 
@@ -139,9 +141,9 @@ def filled_json(template: object, values: Values) -> str:
     return json.dumps(_filled(template, values))
 
 
-def _placeholder(terms: str, filters: str) -> Placeholder:
-    read = tuple(filter_of(name, argument or None) for name, argument in re.findall(_FILTER, filters))
-    return Placeholder(tuple(re.findall(_TERM, terms)), read)
+def _placeholder(match: re.Match[str]) -> Placeholder:
+    filters = tuple(filter_of(name, argument or None) for name, argument in re.findall(_FILTER, match["filters"]))
+    return Placeholder(tuple(re.findall(_TERM, match["terms"])), filters, match[0])
 
 
 def _checked(text: str) -> str:

@@ -9,18 +9,22 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from proxy.adapter import AdapterError, Unavailable
 
-LOCK_PATIENCE = 10.0
-"""Seconds that the lock is waited for."""
+LOCK_PATIENCE = 8.0
+"""Seconds that the lock is waited for; whoever holds it gives up a little later."""
 
 LOOK_AGAIN = 0.02
+
+ROOM = b" " * (64 * 1024)
+"""What is written before there is a token, to see that there is room for the longest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Tokens:
     ends: float
     """Seconds since 1970"""
     refresh_token: str | None = field(repr=False)
-    origin: str | None
+    base_url: str | None
+    """Where the API is, as the answer with the token says"""
     made_for: str
     """A fingerprint of the options: tokens of others are of no use"""
 
@@ -65,43 +70,76 @@ class TokenFile:
         """Return what is kept for these options; None when there is nothing, or nothing that can be read."""
         try:
             kept: Any = json.loads(self._path.read_text(encoding="utf-8"))
-            tokens = Tokens(
-                str(kept["access_token"]), float(kept["ends"]), kept["refresh_token"], kept["origin"], kept["made_for"]
-            )
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            texts = [kept[name] for name in ("access_token", "refresh_token", "base_url")]
+            ends = float(kept["ends"])
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
-        return tokens if tokens.made_for == made_for else None
+        if not texts[0] or not all(text is None or isinstance(text, str) for text in texts):
+            return None
+        return Tokens(texts[0], ends, texts[1], texts[2], made_for) if kept.get("made_for") == made_for else None
 
     def prepare(self) -> "Writing":
         """Return a place to write, before there is anything that must not be lost. Raises AdapterError."""
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
+            for left_behind in self._path.parent.glob(f".{escape(self._path.name)}.????????.new"):
+                left_behind.unlink(missing_ok=True)
+            handle, name = tempfile.mkstemp(".new", f".{self._path.name}.", self._path.parent)
         except OSError as exc:
             raise _cannot_be_written(exc) from exc
-        return Writing(handle, Path(name), self._path)
+        writing = Writing(handle, Path(name), self._path)
+        writing.make_room()
+        return writing
 
 
 class Writing:
     """A new file that takes the old one's place when it is written."""
 
     def __init__(self, handle: int, new: Path, old: Path) -> None:
-        self._handle = handle
+        self._file = os.fdopen(handle, "wb", buffering=0)
         self._new = new
         self._old = old
 
+    def make_room(self) -> None:
+        """See that the disk is not full. Raises AdapterError."""
+        with self._given_up_on_failure():
+            self._put(ROOM)
+
     def write(self, tokens: Tokens) -> None:
-        """Replace the file, and see it on the disk. Raises AdapterError."""
-        try:
-            os.write(self._handle, json.dumps(asdict(tokens)).encode())
-            os.fsync(self._handle)
+        """Replace the file, see it on the disk, and end. Raises AdapterError."""
+        with self._given_up_on_failure():
+            self._file.seek(0)
+            self._put(json.dumps(asdict(tokens)).encode())
+            self._file.truncate()
+            os.fsync(self._file.fileno())
             self._new.replace(self._old)
+            self._file.close()
+            _see_on_disk(self._old.parent)
+
+    def give_up(self) -> None:
+        """End it without having written."""
+        with suppress(OSError):
+            self._file.close()
+            self._new.unlink(missing_ok=True)
+
+    def _put(self, content: bytes) -> None:
+        while content:
+            content = content[self._file.write(content) :]
+
+    @contextmanager
+    def _given_up_on_failure(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as exc:
+            self.give_up()
             raise _cannot_be_written(exc) from exc
 
-    def close(self) -> None:
-        """End it, whether it was written or not."""
-        os.close(self._handle)
-        self._new.unlink(missing_ok=True)
+
+def _see_on_disk(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _cannot_be_written(exc: OSError) -> AdapterError:

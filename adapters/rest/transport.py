@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
@@ -28,8 +28,17 @@ CONNECT_PATIENCE = 5.0
 FIRST_FAILURE = 300
 """The lowest status that is no success, and whose body says at most what is wrong."""
 
+UNREADABLE = (AdapterError, aiohttp.ClientError, OSError)
+"""What may be wrong with the body of a failure, of which the status says enough."""
+
 GZIP = b"\x1f\x8b"
 """What begins so is compressed, though we ask for it plain."""
+
+LONGEST_EXCHANGE = 60.0
+"""Seconds for a request and its answer; likewise."""
+
+LAST_WORDS = 0.8
+"""Seconds for what is under way at the end: a token that is being given is lost otherwise."""
 
 KEPT_OPEN = 60.0
 """Seconds for which an idle connection is kept, for the next call."""
@@ -56,8 +65,10 @@ class Http:
         self._manners = manners
         self._clock = clock
         self._proxy: str | None = plain(config.proxy)
-        self._reads_failures = bool(config.error or config.unknown or config.logged_out or config.throttle.when)
+        self._reads_failures = _tells_failures_apart(config)
         self._session: aiohttp.ClientSession | None = None
+        self._free = asyncio.Semaphore(config.connections)
+        self._under_way: set[asyncio.Task[Any] | None] = set()
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -68,17 +79,34 @@ class Http:
                 ssl=self._config.tls.context() if self._config.tls is not None else True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_PATIENCE),
+            timeout=aiohttp.ClientTimeout(total=LONGEST_EXCHANGE, sock_connect=CONNECT_PATIENCE),
             trust_env=False,
         )
 
     async def send(self, request: Request, longest: int = LONGEST_ANSWER) -> Answer:
         if self._session is None:
             raise RuntimeError("asked before it was opened")
-        if (wait := self._manners.enter(self._clock())) > 0:
-            await asyncio.sleep(wait)
+        task = asyncio.current_task()
+        self._under_way.add(task)
+        try:
+            self._manners.check(self._clock())
+            async with self._free:  # who waits here must still see that the CRM has asked to be left alone
+                if (wait := self._manners.enter(self._clock())) > 0:
+                    await asyncio.sleep(wait)
+                    self._manners.check(self._clock())
+                return await self._exchanged(self._session, request, longest)
+        finally:
+            self._under_way.discard(task)
+
+    async def close(self) -> None:
+        if under_way := {task for task in self._under_way if task is not None}:
+            await asyncio.wait(under_way, timeout=LAST_WORDS)
+        if self._session is not None:
+            await self._session.close()
+
+    async def _exchanged(self, session: aiohttp.ClientSession, request: Request, longest: int) -> Answer:
         with translated():
-            async with self._session.request(
+            async with session.request(
                 request.method,
                 URL(request.url, encoded=True),
                 headers={"Accept": "application/json", "Accept-Encoding": "identity", **request.headers},
@@ -88,14 +116,10 @@ class Http:
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if response.status < FIRST_FAILURE or self._reads_failures:
-                    with suppress(AdapterError) if response.status >= FIRST_FAILURE else nullcontext():
+                    with suppress(*UNREADABLE) if response.status >= FIRST_FAILURE else nullcontext():
                         return Answer(response.status, headers, await _content(response, longest))
                 response.close()
                 return Answer(response.status, headers)
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
 
 
 class Recorded:
@@ -119,6 +143,14 @@ class Recorded:
 
     async def close(self) -> None:
         pass
+
+
+def _tells_failures_apart(config: RestConfig) -> bool:
+    """Tell whether the options want to know what the body of a failure says."""
+    logins = config.login.requests if config.login is not None else []
+    read = (config, *config.steps, *config.maps.values(), *logins)
+    is_told = any(getattr(each, option, None) for each in read for option in ("error", "unknown"))
+    return bool(is_told or config.oauth2 or config.logged_out or config.throttle.when)
 
 
 def recorded(recording: bytes) -> Answer:

@@ -1,9 +1,14 @@
 """What the sources would be asked about a number, and what they make of answers that were recorded."""
 
-from collections.abc import Iterator, Sequence
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
+from urllib.parse import quote, quote_plus
 
 from proxy.adapter import PhoneNumber, Rehearsable, Replayable
 from proxy.cli.explained import caller_in_words
@@ -13,6 +18,11 @@ from proxy.phone import parse_caller
 
 HIDDEN = "***"
 
+_KEPT_IN_URLS = ("", "%:/?[]@!$&'()*+,;=")
+"""What is not encoded: in a value, and in what the operator has written"""
+_LEAST_TOLD = 4
+"""Characters of a part of Base64 that tell something"""
+
 
 def rehearse(configuration: Configuration, number: str) -> str:
     """Return the requests that a call from a number would lead to, with secrets masked. Sends nothing."""
@@ -20,10 +30,27 @@ def rehearse(configuration: Configuration, number: str) -> str:
     told = f"{number!r} is {caller_in_words(caller)}"
     if not isinstance(caller, PhoneNumber):
         return f"{told}: no source is asked"
-    text = "\n\n".join([told, *(each for source in configuration.sources for each in _requests(source, caller))])
-    for value in sorted(configuration.from_environment, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
-    return text
+    text = "\n\n".join(each for source in configuration.sources for each in _requests(source, caller))
+    return f"{told}\n\n{_without(configuration.from_environment, text)}"
+
+
+def _without(values: Iterable[str], text: str) -> str:
+    """Return a text without some values, as they are and as they may be encoded in a request."""
+    forms = {form for value in values for form in _forms(value)}
+    pattern = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+    return re.sub(pattern, HIDDEN, text) if pattern else text
+
+
+def _forms(value: str) -> Iterator[str]:
+    for written in (value, json.dumps(value)[1:-1]):
+        yield from (written, quote_plus(written), *(quote(written, safe=kept) for kept in _KEPT_IN_URLS))
+    content = value.encode("utf-8", "replace")
+    yield hashlib.md5(content, usedforsecurity=False).hexdigest()
+    for before in range(3):  # bytes of something else, with which Base64 begins
+        coded = base64.b64encode(bytes(before) + content).decode("ascii")
+        part = coded[-(-before * 4 // 3) : (before + len(content)) * 4 // 3]
+        if len(part) >= _LEAST_TOLD:
+            yield from {part, quote(part, safe="")}
 
 
 def _requests(source: ConfiguredSource, caller: PhoneNumber) -> Iterator[str]:
@@ -44,7 +71,7 @@ def replaying(configuration: Configuration, recordings: Sequence[str]) -> Config
     files: dict[str, list[Path]] = {}
     for recording in recordings:
         name, is_named, file = recording.partition("=")
-        if not is_named:
+        if not is_named or (name not in able and Path(recording).is_file()):
             name, file = next(iter(able), ""), recording
         if name not in able:
             allowed = ", ".join(able) or "none here: no source can replay answers"

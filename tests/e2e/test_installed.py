@@ -84,7 +84,9 @@ def test_a_clean_environment_knows_the_command_and_the_adapters(clean: Path, tmp
 @pytest.mark.wheel
 def test_every_recipe_is_there_and_its_driver_is_told_where_it_is_missing(clean: Path, tmp_path: Path) -> None:
     listed = run(clean / "tanima", "init", folder=tmp_path).splitlines()
-    assert {line.split()[0] for line in listed[1:]} == {file.stem for file in (ROOT / "adapters/recipes").glob("*.toml")}
+    assert {line.split()[0] for line in listed[1:]} == {
+        file.stem for file in (ROOT / "adapters/recipes").glob("*.toml")
+    }
     for secret in ("crm.password", "crm.key"):
         (tmp_path / secret).write_text("secret", encoding="ascii")
     for name, is_ready in {"table": True, "hubspot": True, "logo": False, "whmcs": False}.items():

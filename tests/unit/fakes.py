@@ -4,7 +4,7 @@ import asyncio
 import functools
 import gc
 import selectors
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec
@@ -84,6 +84,19 @@ class FakeEnricher(FakeAdapter):
     async def enrich(self, contact: Contact) -> Any:
         self.asked.append(NUMBER)
         return await _given(self.answers[min(len(self.asked), len(self.answers)) - 1])
+
+
+class FakeCompleter(FakeAdapter):
+    """Finds its first answer, and then yields the others one after another."""
+
+    async def lookup(self, key: PhoneNumber) -> Any:
+        self.asked.append(key)
+        return await _given(self.answers[0])
+
+    async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Any]:
+        self.asked.append(number)
+        for answer in self.answers[1:]:
+            yield await _given(answer)
 
 
 async def _given(answer: object) -> object:

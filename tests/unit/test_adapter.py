@@ -18,6 +18,7 @@ class Options(AdapterConfig):
     token: SecretStr = SecretStr("")
     key: Annotated[SecretStr, Field(min_length=3)] = SecretStr("none")
     headers: Mapping[str, SecretStr] = Field(default_factory=dict)
+    keys: dict[str, SecretStr] = Field(default_factory=dict)
 
 
 def read(options: object, folder: Path | None = None) -> Options:
@@ -42,6 +43,38 @@ def test_a_secret_file_may_stand_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "crm.secret"
     path.write_text(SECRET, encoding="utf-8")
     assert read({"token_file": str(path)}).token.get_secret_value() == SECRET
+
+
+def test_each_key_of_a_table_of_secrets_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "crm.secret").write_text(f"{SECRET}\n", encoding="utf-8")
+    given = {"keys": {"webhook_file": "crm.secret", "other": "plain", 5: "x"}}
+    with pytest.raises(ValidationError, match=r"keys\.5"):
+        read(given, tmp_path)
+    del given["keys"][5]
+    keys = read(given, tmp_path).keys
+    assert {name: key.get_secret_value() for name, key in keys.items()} == {"webhook": SECRET, "other": "plain"}
+    assert given == {"keys": {"webhook_file": "crm.secret", "other": "plain"}}, "what was given is left as it was"
+    assert SECRET not in repr(keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"a": "x", "a_file": "crm.secret"}, "a and a_file are both given - allowed: one of them"),
+        ({"a_file": "missing"}, "a_file cannot be read (No such file or directory) - allowed: a readable file"),
+        ({"a_file": "empty"}, "a_file is empty - allowed: a file with the secret in it"),
+        ({"a_file": 5}, "keys.a_file"),
+        ("crm.secret", "keys"),
+    ],
+)
+def test_what_is_wrong_with_a_table_of_secrets_is_a_problem_that_says_so(
+    tmp_path: Path, keys: object, message: str
+) -> None:
+    (tmp_path / "crm.secret").write_text(SECRET, encoding="utf-8")
+    (tmp_path / "empty").touch()
+    problem = problems({"keys": keys}, tmp_path)
+    assert message in problem
+    assert SECRET not in problem
 
 
 def test_a_secret_may_stand_in_the_toml_itself() -> None:

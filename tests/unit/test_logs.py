@@ -95,6 +95,14 @@ def test_only_a_source_that_failed_is_worth_a_line(stream: io.StringIO) -> None:
     assert (line["error"], line["ms"]) == ("the database is locked", 100.0)
 
 
+def test_a_source_that_failed_in_a_part_is_told_with_what_it_lacks(stream: io.StringIO) -> None:
+    logs.source_asked(Asked("crm", "completed", 0.1))
+    logs.source_asked(Asked("crm", "incomplete", 0.1, "owner: the CRM took too long"))
+    (line,) = lines(stream)
+    assert (line["level"], line["event"], line["source"]) == ("warning", "source_incomplete", "crm")
+    assert (line["error"], line["ms"]) == ("owner: the CRM took too long", 100.0)
+
+
 def throw(exc: Exception) -> None:
     raise exc
 

@@ -7,7 +7,18 @@ from proxy.detached import detach
 from proxy.errors import AdapterError, Unavailable
 from proxy.matching import Several
 from proxy.sources import Asked, Sighting, Source, Sources
-from tests.unit.fakes import AHMET, NUMBER, After, FakeAdapter, FakeEnricher, Stubborn, in_virtual_time, now, upstream
+from tests.unit.fakes import (
+    AHMET,
+    NUMBER,
+    After,
+    FakeAdapter,
+    FakeCompleter,
+    FakeEnricher,
+    Stubborn,
+    in_virtual_time,
+    now,
+    upstream,
+)
 
 AYSE = Contact("Ayşe Demir", {"tier": "silver"}, id="8")
 DOWN, REFUSED = Unavailable("down"), AdapterError("refused")
@@ -217,3 +228,62 @@ async def test_each_answer_is_observed_with_the_time_that_it_took() -> None:
 @in_virtual_time
 async def test_nobody_needs_to_observe() -> None:
     assert await Sources([Source(upstream(FakeAdapter(AHMET)))]).lookup(NUMBER) == Sighting(AHMET)
+
+
+OWNED = AHMET.with_fields({"owner": "veli"})
+
+
+@both_ways
+@in_virtual_time
+async def test_the_contact_that_was_chosen_is_completed_by_its_own_source(*, parallel: bool) -> None:
+    other = FakeCompleter(None, AYSE)
+    asked, observed = sources(other, FakeCompleter(AHMET, OWNED), parallel=parallel)
+    assert await asked.lookup(NUMBER) == Sighting(OWNED)
+    assert observed.outcomes() == [("s0", "unknown", ""), ("s1", "found", ""), ("s1", "completed", "")]
+    assert len(other.asked) == 1
+
+
+@in_virtual_time
+async def test_a_source_that_adds_nothing_is_not_told_to_have_completed() -> None:
+    asked, observed = sources(FakeCompleter(AHMET, AHMET))
+    assert await asked.lookup(NUMBER) == Sighting(AHMET)
+    assert observed.outcomes() == [("s0", "found", "")]
+
+
+@in_virtual_time
+async def test_a_contact_that_could_not_be_completed_is_only_good_for_a_short_time() -> None:
+    asked, observed = sources(FakeCompleter(AHMET, OWNED, DOWN))
+    assert await asked.lookup(NUMBER) == Sighting(OWNED, complete=False)
+    assert observed.outcomes() == [("s0", "found", ""), ("s0", "incomplete", "down")]
+
+
+@both_ways
+@in_virtual_time
+async def test_a_contact_that_is_of_no_use_is_left_for_the_next_source_s(*, parallel: bool) -> None:
+    asked, observed = sources(FakeCompleter(AHMET, REFUSED), FakeAdapter(AYSE), parallel=parallel)
+    assert await asked.lookup(NUMBER) == Sighting(AYSE, complete=False)
+    assert ("s0", "failed", "refused") in observed.outcomes()
+    alone, _ = sources(FakeCompleter(AHMET, REFUSED), FakeAdapter(None), parallel=parallel)
+    with pytest.raises(AdapterError, match=r"^refused$"):
+        await alone.lookup(NUMBER)
+
+
+class CompletingEnricher(FakeEnricher, FakeCompleter):
+    """Adds its first answer's fields, and then yields the others."""
+
+
+@in_virtual_time
+async def test_an_enriching_source_may_ask_further_too() -> None:
+    asked, observed = sources(
+        FakeAdapter(AHMET), enriching=(CompletingEnricher(OWNED, OWNED.with_fields({"extension": 7})),)
+    )
+    sighting = await asked.lookup(NUMBER)
+    assert sighting == Sighting(AHMET.with_fields({"owner": "veli", "extension": 7}))
+    assert observed.outcomes() == [("s0", "found", ""), ("e0", "enriched", ""), ("e0", "completed", "")]
+
+
+@in_virtual_time
+async def test_an_enriching_source_that_fails_to_ask_further_keeps_what_was_there() -> None:
+    asked, observed = sources(FakeAdapter(AHMET), enriching=(CompletingEnricher(OWNED, REFUSED), FakeEnricher(AYSE)))
+    assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False)
+    assert observed.outcomes()[1:] == [("e0", "enriched", ""), ("e0", "failed", "refused"), ("e1", "enriched", "")]

@@ -14,6 +14,7 @@ from tests.unit.fakes import (
     After,
     Bugs,
     FakeAdapter,
+    FakeCompleter,
     FakeEnricher,
     Stubborn,
     in_virtual_time,
@@ -23,6 +24,9 @@ from tests.unit.fakes import (
 
 TWICE = Attempts(timeout=1, attempts=2, wait_initial=0.5, wait_max=0.5, wait_jitter=0)
 FOUR_TIMES = Attempts(timeout=1, attempts=4, wait_initial=1, wait_max=3, wait_jitter=0)
+
+OWNED = AHMET.with_fields({"owner": "veli"})
+EXTENDED = OWNED.with_fields({"extension": 1003})
 
 
 class Panic(BaseException):
@@ -228,6 +232,52 @@ async def test_enriching_with_something_that_is_no_contact_is_a_bug() -> None:
 async def test_an_adapter_that_only_finds_cannot_enrich() -> None:
     with pytest.raises(AdapterError, match=r"^this adapter cannot add fields to a contact$"):
         await upstream(FakeAdapter(AHMET)).enrich(AHMET)
+
+
+@in_virtual_time
+async def test_an_adapter_that_adds_nothing_leaves_the_contact_as_it_is() -> None:
+    for adapter in (FakeAdapter(AHMET), FakeCompleter(AHMET)):
+        contact, failure = await upstream(adapter).complete(AHMET, NUMBER)
+        assert contact is AHMET
+        assert failure is None
+
+
+@in_virtual_time
+async def test_the_last_version_of_a_contact_counts() -> None:
+    adapter = FakeCompleter(AHMET, OWNED, After(0.9, EXTENDED))
+    assert await upstream(adapter).complete(AHMET, NUMBER) == (EXTENDED, None)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        (After(60), "no answer within 1 s"),
+        (Unavailable("down"), "down"),
+        (AdapterError("refused"), "refused"),
+        (KeyError("x"), "a bug in the adapter (KeyError)"),
+        (42, "a bug in the adapter (TypeError)"),
+    ],
+)
+@in_virtual_time
+async def test_what_was_added_before_a_failure_is_kept_and_nothing_is_tried_again(
+    trouble: object, message: str
+) -> None:
+    adapter = FakeCompleter(AHMET, OWNED, trouble, EXTENDED)
+    contact, failure = await upstream(adapter, TWICE).complete(AHMET, NUMBER)
+    assert (contact, str(failure)) == (OWNED, message)
+    assert len(adapter.asked) == 1
+    alone = FakeCompleter(AHMET, trouble, EXTENDED)
+    with pytest.raises(AdapterError) as caught:
+        await upstream(alone, TWICE).complete(AHMET, NUMBER)
+    assert str(caught.value) == message
+
+
+@in_virtual_time
+async def test_completing_takes_no_longer_than_one_attempt_in_all() -> None:
+    adapter = FakeCompleter(AHMET, After(0.5, OWNED), After(0.6, EXTENDED))
+    contact, failure = await upstream(adapter, TWICE).complete(AHMET, NUMBER)
+    assert (contact, str(failure)) == (OWNED, "no answer within 1 s")
+    assert now() == 1001
 
 
 def test_an_upstream_is_known_by_its_sources_name() -> None:

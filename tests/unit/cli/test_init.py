@@ -17,7 +17,7 @@ default = "queue/200"
 [[sources]]
 name = "list"
 adapter = "static"
-options = { contacts = [], password_file = "crm.password" }
+options = { contacts = [], password_file = "crm.password", oauth2 = { token_file = "crm.token" } }
 
 [[sources]]
 name = "more"
@@ -51,7 +51,9 @@ def test_the_recipes_of_all_packages_are_listed_with_what_they_are_for(capsys: p
     ]
 
 
-def test_a_recipe_is_written_and_the_next_steps_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_is_written_and_the_next_steps_are_told_without_files_that_we_write(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["init", "--recipe", "list"]) == 0
     assert Path("config.toml").read_text(encoding="utf-8") == RECIPE
     assert capsys.readouterr().out.splitlines() == [

@@ -23,7 +23,7 @@ MODULE = sys.modules["proxy.cli.main"]
 COMMANDS = {
     "serve": ["--config", "--listen"],
     "check": ["--config"],
-    "route": ["--config", "--called", "--at", "--json", "NUMBER"],
+    "route": ["--config", "--called", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
     "sources": ["--config"],
     "demo": ["--listen"],
 }

@@ -215,3 +215,14 @@ def test_the_environments_other_texts_are_no_numbers(tmp_path: Path, monkeypatch
         "switch.deadline: is a text - allowed: a number",
         "cache.size: is 1.5 - allowed: a whole number",
     )
+
+
+def test_what_variables_stood_for_is_known_and_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_THE_CRM", "geheim")
+    monkeypatch.setenv("OF_NOTHING", "")
+    options = 'options.contacts = [{ numbers = ["05301234567"], name = "${OF_THE_CRM}${OF_NOTHING}" }]'
+    configuration = load(written(tmp_path, source("static", options), 'parameter = "${OF_THE_CRM}"'))
+    assert configuration.from_environment == {"geheim"}
+    assert "geheim" not in repr(configuration.from_environment - {"geheim"})
+    assert "from_environment" not in repr(configuration)
+    assert load(written(tmp_path, STATIC)).from_environment == set()
