@@ -1,6 +1,7 @@
 """How a source logs in, as the TOML writes it."""
 
 import os
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -10,6 +11,8 @@ from adapters.rest.requests import Expression, HeaderName, RequestOptions, Text,
 from adapters.rest.template import names_in
 from adapters.rest.urls import split_url
 from proxy.adapter import AdapterConfig, SecretStr
+
+HOSTS = re.compile(r"(?:\*\.)?[\w-]+(?:\.[\w-]+)+|localhost")
 
 
 class Basic(AdapterConfig):
@@ -65,6 +68,16 @@ class OAuth2(AdapterConfig):
         if names := names_in(plain(parameters)):
             raise ValueError(f"has the placeholder {{{min(names)}}} - allowed: texts without, nothing is known there")
         return parameters
+
+    @field_validator("base_url_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            if not HOSTS.fullmatch(host):
+                raise ValueError(
+                    f"has {host!r:.60}, which is no host - allowed: such as api.example.com or *.example.com"
+                )
+        return hosts
 
     @field_validator("scheme")
     @classmethod

@@ -40,11 +40,13 @@ class RestAdapter(Adapter):
         self._each: Mapping[str, Sequence[str]] = {
             name: [plain(v) for v in values] for name, values in config.each.items()
         }
-        self._steps = [FurtherStep(step, self._asking) for step in config.steps]
-        self._maps = [KeptMap(name, options, self._asking) for name, options in config.maps.items()]
+        self._steps = [FurtherStep(config.inherited(step), self._asking) for step in config.steps]
+        self._maps = [KeptMap(name, config.inherited(options), self._asking) for name, options in config.maps.items()]
 
     async def open(self) -> None:
         await self._transport.open()
+        if self._session is not None:
+            self._session.prepare()
         if self._is_live:
             for kept in self._maps:
                 kept.keep()
@@ -119,7 +121,7 @@ class RestAdapter(Adapter):
         """
         url = self._config.ping_url
         if url is not None:
-            options = RequestOptions.model_validate({"url": plain(url)})
+            options = self._config.inherited(RequestOptions.model_validate({"url": plain(url)}))
             check_status((await self._asking.ask(Prepared(options), {})).status)
         elif self._session is not None:
             await self._session.current()
@@ -134,6 +136,11 @@ class RestAdapter(Adapter):
         seconds = time.perf_counter() - started
         told = "record: is there for a number that nobody has, and without numbers - allowed: numbers, to be checked"
         problems = [told] if any(not contact.numbers for contact in found) else []
+        for kept in self._maps:
+            try:
+                await kept.value("")
+            except AdapterError as exc:
+                problems.append(f"maps.{exc} - allowed: a list that can be read")
         return Inspection(self._config.names_of_fields(), frozenset(needs), problems, seconds=seconds)
 
     def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:

@@ -1,6 +1,7 @@
 """Finds contacts in the CRM's JSON, by the expressions of the TOML."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ from adapters.rest.sections import Answered, Throttle
 from proxy.adapter import AdapterError, Contact, Scalar, Unavailable, as_text
 
 Compiled = jmespath.parser.ParsedResult
+
+_PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\[[^|]*)?", re.ASCII)
+"""An expression that begins with keys and nothing else; and what may follow them."""
 
 OUT_OF_SERVICE = 503
 """A status that is trouble, and with a time given a wish to be left alone."""
@@ -51,10 +55,13 @@ class Rest:
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
         self._when = compiled(throttle.when)
+        self._seconds = compiled(throttle.seconds)
 
     def check(self, answer: Answer) -> None:
         """Raise Unavailable, with the seconds to wait, when an answer says so."""
         told = seconds_of_rest(answer.headers.get(self._throttle.header.lower()))
+        if told is None and self._seconds is not None:
+            told = seconds_of_rest(as_text(scalar(found(self._seconds, answer.said))))
         if answer.status in self._throttle.status or holds(self._when, answer.said):
             seconds = self._throttle.rest if told is None else told
             raise Unavailable(f"the CRM asks for fewer requests ({answer.status})", seconds)
@@ -78,6 +85,8 @@ class Reading:
         self._unknown = compiled(answered.unknown)
         self._unknown_status = frozenset(answered.unknown_status)
         self._record = jmespath.compile(answered.record)
+        path = _PATH.fullmatch(answered.record)
+        self._path = path[1].split(".") if path is not None else []
         self._name, self._id, self._numbers = compiled(name), compiled(key), compiled(numbers)
         self._fields = {field: jmespath.compile(expression) for field, expression in fields.items()}
 
@@ -122,12 +131,24 @@ class Reading:
             there = self._record.search(answer)
         except (JMESPathError, RecursionError) as exc:
             raise AdapterError("what the CRM answers does not fit the option record") from exc
+        if there is None and self._path_leads_nowhere(answer):
+            raise AdapterError("what the CRM answers has nothing where the option record says")
         if there is None or there is False:
             return []
         records = there if isinstance(there, list) else [there]
         if not all(isinstance(record, dict) for record in records):
             raise AdapterError("what the CRM answers has no record where the option record says")
         return records
+
+    def _path_leads_nowhere(self, answer: object) -> bool:
+        """Tell whether an answer lacks what the expression names, rather than having nothing in it."""
+        for key in self._path:
+            if not isinstance(answer, dict):
+                return bool(answer)
+            if key not in answer:
+                return True
+            answer = answer[key]
+        return False
 
     def _contact(self, record: Mapping[str, object]) -> Contact:
         fields = self._fields_of(record)

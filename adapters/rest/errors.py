@@ -14,7 +14,7 @@ LONGEST_REST = 3600.0
 """Seconds; a CRM that asks for a longer rest is asked again after this."""
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?")
-_CODE = re.compile(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*")
+_CODE = re.compile(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*|0x[0-9A-Fa-f]{8}")
 
 Meaning = tuple[type[AdapterError], str]
 

@@ -3,13 +3,13 @@
 import base64
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
 from adapters.rest.access import Basic, SecretHeader
-from adapters.rest.requests import Expression, RequestOptions, plain, unescaped, with_fixed_host
+from adapters.rest.requests import Expression, RequestOptions, plain, stands_in_text, unescaped, with_fixed_host
 from adapters.rest.sections import (
     NUMBER,
     NUMBERS,
@@ -30,6 +30,8 @@ from proxy.adapter import SecretStr
 
 MOST_REQUESTS = 40
 """For one lookup: all spellings of a number with all values of `each`."""
+
+Further = TypeVar("Further", bound=RequestOptions)
 
 _FORMS = (*REST_FORMS, NUMBER, NUMBERS)
 
@@ -96,7 +98,8 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @classmethod
     def _placeholders_are_known(cls, template: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - of several fields
         if info.data.keys() >= _GIVING:
-            refuse_wrong_names(names_in(plain(template)) - _given(info.data), info, "{%s}", _FORMS)
+            given = _given(info.data)
+            refuse_wrong_names(names_in(plain(template)) - given, info, "{%s}", (*_FORMS, *sorted(given)))
         return template
 
     @field_validator("each", "secrets", "maps")
@@ -147,7 +150,6 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
-        role = (info.context or {}).get("role")
         refuse_none(self.placeholders() - self.given() - set(self.each), info, "{%s}")
         ways = [self.bearer, self.basic, self.header, self.oauth2]
         if sum(way is not None for way in ways) > 1:
@@ -159,19 +161,33 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         self._headers_are_set_once()
         self._hosts_are_the_same()
         self._values_cannot_end_a_text()
+        self._spellings_and_each_are_used_well()
+        if (info.context or {}).get("role") == "enrich":
+            self._only_adds_fields()
+        elif not (self.name or self.id or self.fields):
+            raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
+        return self
+
+    def _spellings_and_each_are_used_well(self) -> None:
+        if unused := set(self.each) - self.placeholders():
+            raise ValueError(f"each has {min(unused)!r}, which is in no placeholder of the search - allowed: only such")
+        for part, template in self.parts().items():
+            if stands_in_text(NUMBERS, template, is_json=part == "body"):
+                raise ValueError(
+                    f"{part} has {{{NUMBERS}}} in a text, and it is a list - allowed: alone in JSON, "
+                    "or {numbers | join(',')}"
+                )
         if self.requests_for_each_lookup() > MOST_REQUESTS:
             raise ValueError(
                 f"each and spellings make {self.requests_for_each_lookup()} requests for one lookup - "
                 f"allowed: at most {MOST_REQUESTS}"
             )
-        if role == "enrich":
-            if not self.fields or self.name or self.id or self.numbers:
-                raise ValueError("an enriching source only adds fields - allowed: fields, without name, id and numbers")
-            if self.each:
-                raise ValueError("an enriching source sends one request - allowed: no each")
-        elif not (self.name or self.id or self.fields):
-            raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
-        return self
+
+    def _only_adds_fields(self) -> None:
+        if not self.fields or self.name or self.id or self.numbers:
+            raise ValueError("an enriching source only adds fields - allowed: fields, without name, id and numbers")
+        if self.each:
+            raise ValueError("an enriching source sends one request - allowed: no each")
 
     def _headers_are_set_once(self) -> None:
         ours = set(self.authorization())
@@ -207,6 +223,16 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     def requests_for_each_lookup(self) -> int:
         """Return how many requests a lookup sends at the most, without its steps."""
         return prod(map(len, self.each.values())) * (len(self.spellings) if NUMBER in self.placeholders() else 1)
+
+    def inherited(self, request: Further) -> Further:
+        """Return a step or a map with those of the source's headers that are the same for all callers."""
+        known, own = self.given() - set(self.each), {name.lower() for name in request.headers}
+        more = {
+            name: text
+            for name, text in self.headers.items()
+            if name.lower() not in own and names_in(plain(text)) <= known
+        }
+        return request.model_copy(update={"headers": {**more, **request.headers}})
 
     def names_of_fields(self) -> frozenset[str]:
         """Return the names of all fields that a contact gets."""

@@ -61,10 +61,10 @@ def _requests(config: RestConfig, forms: Values, searches: Sequence[Values]) -> 
         what = "search" if len(searches) == 1 else f"search {number} of at most {len(searches)}"
         yield Rehearsed(what, _filled(config, origin, {**values, **known}, shown))
     for step in config.steps:
-        yield Rehearsed(_about(step), _filled(step, origin, {**forms, **known}, shown))
+        yield Rehearsed(_about(step), _filled(config.inherited(step), origin, {**forms, **known}, shown))
     for name, each in config.maps.items():
         what = f"map {name}, read ahead every {each.refresh:g} s"
-        yield Rehearsed(what, _filled(each, origin, known, shown))
+        yield Rehearsed(what, _filled(config.inherited(each), origin, known, shown))
 
 
 def _filled(options: RequestOptions, origin: str, values: Values, headers: Mapping[str, str]) -> str:

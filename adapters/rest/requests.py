@@ -18,6 +18,7 @@ from adapters.rest.template import (
     filled_pairs,
     filled_path,
     names_in,
+    read_template,
     templates_in,
 )
 from adapters.rest.urls import is_relative, split_url
@@ -25,6 +26,7 @@ from proxy.adapter import AdapterConfig, AdapterError, SecretStr, as_text
 
 _QUOTE = re.compile(r"\\*['\"]")
 """With a backslash before it, it stands in a text that is itself between quotes."""
+_NEGATED_PATH = re.compile(r"!([A-Za-z_]\w*)\.(\w+)")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OUR_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
@@ -35,7 +37,13 @@ def _compiles(expression: str) -> str:
     try:
         jmespath.compile(expression)
     except JMESPathError as exc:
-        raise ValueError("is no JMESPath expression - allowed: such as items[0].name") from exc
+        raise ValueError(
+            'is no JMESPath expression - allowed: such as items[0].name, with odd keys in quotes: "a.b".name'
+        ) from exc
+    if (negated := _NEGATED_PATH.search(expression)) is not None:
+        raise ValueError(
+            f"has {negated[0]}, of which JMESPath negates {negated[1]} alone - allowed: !({negated[1]}.{negated[2]})"
+        )
     return expression
 
 
@@ -228,6 +236,18 @@ def unescaped(node: object, free: Collection[str]) -> Iterator[str]:
                     before += term[1:-1]
                 elif term in free and not can_stand_between(_open_quotes(before), piece.filters):
                     yield term
+
+
+def stands_in_text(name: str, part: object, *, is_json: bool = False) -> bool:
+    """Tell whether a list, such as that of all spellings, is put into a text. In JSON it may stand alone as a list."""
+    if isinstance(part, Mapping):
+        return any(stands_in_text(name, each, is_json=is_json or not isinstance(each, str)) for each in part.values())
+    if isinstance(part, list):
+        return any(stands_in_text(name, each, is_json=True) for each in part)
+    template = read_template(part) if isinstance(part, str) else None
+    if template is None or (is_json and template.is_one_placeholder):
+        return False
+    return any(name in each.names and not each.makes_one_text for each in template.placeholders)
 
 
 def _open_quotes(text: str) -> list[str]:

@@ -82,7 +82,8 @@ class Throttle(AdapterConfig):
     status: list[int] = Field(default=[429], description="Statuses that say so")
     when: Expression | None = Field(default=None, description="In the answer: what is there only then")
     header: str = Field(default="Retry-After", description="The header with the seconds to wait")
-    rest: float = Field(default=1, gt=0, le=3600, description="Seconds to wait when the header is not there")
+    seconds: Expression | None = Field(default=None, description="In the answer: the seconds, where no header has them")
+    rest: float = Field(default=1, gt=0, le=3600, description="Seconds to wait when the CRM does not say")
 
 
 class Rate(AdapterConfig):
@@ -140,6 +141,14 @@ class Vocabulary(AdapterConfig):
     logged_out: Expression | None = Field(
         default=None, description="In an answer: what is there only when the log-in has ended, beside status 401"
     )
+
+    @field_validator("secrets")
+    @classmethod
+    def _secrets_are_not_empty(cls, secrets: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in secrets.items():
+            if not secret.get_secret_value():
+                raise ValueError(f"has nothing in {name!r} - allowed: a text")
+        return secrets
 
     @field_validator("spellings")
     @classmethod

@@ -52,6 +52,10 @@ class Session:
         self._failure: AdapterError | None = None
         self._flight: asyncio.Task[Granted] | None = None
 
+    def prepare(self) -> None:
+        """Log in before the first call, so that nobody has to wait for it."""
+        self._take_off()
+
     async def current(self) -> Granted:
         """Return a log-in, made now if there is none. Raises AdapterError."""
         now = self._clock()

@@ -49,6 +49,11 @@ class Placeholder:
         """The names in it."""
         return frozenset(term for term in self.terms if not term.startswith("'"))
 
+    @property
+    def makes_one_text(self) -> bool:
+        """Whether a list among its values is joined."""
+        return any(each.change is None for each in self.filters)
+
     def value(self, values: Values) -> Value:
         """Return what it stands for; of its own type when there is one name and nothing else."""
         parts = [term[1:-1] if term.startswith("'") else values[term] for term in self.terms]
@@ -71,6 +76,11 @@ class Template:
     def placeholders(self) -> tuple[Placeholder, ...]:
         """Those of its pieces that are placeholders."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Placeholder))
+
+    @property
+    def is_one_placeholder(self) -> bool:
+        """Whether there is nothing but one placeholder, so that its value keeps its type in JSON."""
+        return len(self.placeholders) == 1 and self.pieces[::2] == ("", "")
 
     def filled(self, values: Values, encode: Callable[[str], str], text: Callable[[str], str] = str) -> str:
         """Return the text. `encode` is done to each value, `text` to what stands between them."""
@@ -176,7 +186,7 @@ def _pair_value(value: object, values: Values) -> str:
 def _filled(node: object, values: Values) -> object:
     if isinstance(node, str):
         template = read_template(node)
-        if len(template.placeholders) == 1 and template.pieces[::2] == ("", ""):
+        if template.is_one_placeholder:
             return template.placeholders[0].value(values)
         return template.filled(values, str)
     if isinstance(node, Mapping):

@@ -150,7 +150,7 @@ def _tells_failures_apart(config: RestConfig) -> bool:
     logins = config.login.requests if config.login is not None else []
     read = (config, *config.steps, *config.maps.values(), *logins)
     is_told = any(getattr(each, option, None) for each in read for option in ("error", "unknown"))
-    return bool(is_told or config.oauth2 or config.logged_out or config.throttle.when)
+    return bool(is_told or config.oauth2 or config.logged_out or config.throttle.when or config.throttle.seconds)
 
 
 def recorded(recording: bytes) -> Answer:

@@ -8,13 +8,16 @@ from yarl import URL
 
 _HOST = re.compile(r"[\w.:\[\]-]+")
 
+_IN_PLACEHOLDER = re.compile(r"(?<=\{)[^{}/]*[|+][^{}]*(?=\})")
+"""What stands in a placeholder with filters may look like a part of a URL: mask('##')."""
+
 _ALLOWED = "allowed: such as https://crm.example.com/contacts/{e164}"
 
 
 def split_url(text: str) -> tuple[str, str]:
     """Return scheme, host and port; and all that follows. Raises ValueError when the host is not fixed."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(_IN_PLACEHOLDER.sub("x", text))
         is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_whole = False

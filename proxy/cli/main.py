@@ -213,6 +213,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _route(options: argparse.Namespace) -> int:
     configuration = load(options.config)
+    if options.dry_run and (options.replay or options.json):
+        _fail("--dry-run goes with neither --replay nor --json - allowed: one of them")
     if options.dry_run:
         print(rehearse(configuration, options.number))
         return 0

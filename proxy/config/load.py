@@ -40,14 +40,15 @@ class Configuration:
     settings: Settings
     sources: tuple[ConfiguredSource, ...]
     from_environment: frozenset[str] = field(default=frozenset(), repr=False)
-    """What ${NAME} stood for anywhere in the TOML: not to be printed"""
+    """What ${NAME} stood for, and what the environment says about sources: not to be printed"""
 
 
 def load(file: FilePath) -> Configuration:
     """Read and check a TOML file. Raises ConfigError with all problems."""
     problems: list[str] = []
     written = _parsed(file)
-    tree = _merged(_interpolated(written, problems), _from_environment(problems))
+    environment = _from_environment(problems)
+    tree = _merged(_interpolated(written, problems), environment)
     settings: Settings | None = None
     try:
         settings = Settings(**tree)
@@ -60,7 +61,8 @@ def load(file: FilePath) -> Configuration:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
     named = {os.environ.get(name, "") for name in _VARIABLE.findall(repr(written))}
-    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)), frozenset(named - {""}))
+    from_environment = frozenset({*named, *_texts_in(environment.get("sources"))} - {""})
+    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)), from_environment)
 
 
 def _parsed(file: FilePath) -> Tree:
@@ -94,6 +96,14 @@ def _marked(node: Any) -> Any:  # noqa: ANN401 - any value
     if isinstance(node, dict):
         return {key: _marked(value) for key, value in node.items()}
     return FromEnvironment(node) if isinstance(node, str) else node
+
+
+def _texts_in(node: Any) -> Iterator[str]:  # noqa: ANN401 - any value
+    """Yield the texts at any depth."""
+    if isinstance(node, str):
+        yield str(node)
+    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _texts_in(below)
 
 
 def _merged(tree: Tree, over: Tree) -> Tree:

@@ -25,6 +25,9 @@ _ABOUT_NUMBERS = frozenset(
 )
 """Errors of what is a number by its kind: only there is a number shown, elsewhere it may be a password."""
 
+_OF_A_KEY = "[key]"
+"""What pydantic puts behind a key of a table when the key itself is wrong."""
+
 _NAMED = frozenset({"rules", "sources"})
 """Lists whose places are known by their names. Others may hold a customer's name, which no message has."""
 
@@ -79,6 +82,8 @@ def key_of(path: Path, tree: Mapping[str, Any]) -> str:
     words: list[str] = []
     node: Any = tree
     for step in path:
+        if step == _OF_A_KEY:
+            continue
         try:
             node = node[step]
         except (KeyError, IndexError, TypeError):

@@ -83,6 +83,8 @@ IS_WRONG: dict[str, tuple[Behaviour, str]] = {
     "a text for records": (answers(200, b'{"items": "hello"}'), "no record where the option record says"),
     "a number for records": (answers(200, b'{"items": 1}'), "no record where the option record says"),
     "texts for records": (answers(200, b'{"items": ["a", "b"]}'), "no record where the option record says"),
+    "no records": (answers(200, b"{}"), "nothing where the option record says"),
+    "another shape": (answers(200, b'[{"name": "Wrong"}]'), "nothing where the option record says"),
     "an empty record": (answers(200, b'{"items": [{}]}'), "a record with nothing in it that the options name"),
     "another kind of record": (answers(200, b'{"items": [{"error": "x"}]}'), "a record with nothing in it"),
 }
@@ -241,7 +243,7 @@ async def test_connections_are_used_again(crm: HttpCrm, adapter: RestAdapter) ->
 
     async def note_port(_: Request, writer: asyncio.StreamWriter) -> None:
         ports.add(writer.get_extra_info("peername"))
-        writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n[]")
 
     crm.behaviour = note_port
     for _ in range(5):

@@ -120,6 +120,16 @@ async def test_the_requests_of_a_log_in_have_what_the_ones_before_gave(crm: Sess
     assert len(crm.logins) == 1
 
 
+async def test_a_log_in_is_made_before_the_first_call(crm: SessionCrm, clock: FakeClock) -> None:
+    async with logging_in(crm, clock) as adapter:
+        assert adapter._session is not None
+        granted = await adapter._session.current()
+        logged_in = len(crm.http.requests)
+        assert logged_in > 0
+        assert await adapter._session.current() is granted
+        assert len(crm.http.requests) == logged_in
+
+
 async def test_a_thousand_first_lookups_make_one_log_in(crm: SessionCrm, adapter: RestAdapter) -> None:
     crm.delay = 0.1
     numbers = [phone(f"0532 556 {n // 100:02} {n % 100:02}") for n in range(1000)]

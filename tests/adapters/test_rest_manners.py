@@ -120,6 +120,13 @@ THROTTLES: dict[str, tuple[dict[str, Any], Behaviour, float]] = {
         7,
     ),
     "503 with seconds": ({}, answers(503, b"", {"Retry-After": "7"}), 7),
+    "429 with seconds in the body": ({"seconds": "retry_after"}, says(429, {"retry_after": 300}), 300),
+    "429 with seconds in both": (
+        {"seconds": "retry_after"},
+        answers(429, b'{"retry_after": 300}', {"Retry-After": "7"}),
+        7,
+    ),
+    "429 with nonsense in the body": ({"seconds": "retry_after", "rest": 3}, says(429, {"retry_after": []}), 3),
     "another status": ({"status": [429, 420], "rest": 5}, answers(420), 5),
     "a header of its own": (
         {"header": "X-Rate-Limit-Reset-After"},

@@ -162,3 +162,12 @@ async def test_a_caller_who_leaves_takes_no_list_along(crm: SteppingCrm) -> None
         adapter._maps[0].close()
         with pytest.raises(AdapterError, match="the list was given up"):
             await waiting
+
+
+async def test_a_look_at_the_crm_tells_of_lists_that_cannot_be_read(crm: SteppingCrm) -> None:
+    async with with_map(crm) as adapter:
+        assert (await adapter.inspect(AYSE)).problems == []
+    crm.faults["/phones"] = answers(403)
+    async with with_map(crm) as adapter:
+        told = "maps.extension: the CRM refuses our credentials (403) - allowed: a list that can be read"
+        assert (await adapter.inspect(AYSE)).problems == [told]

@@ -14,7 +14,7 @@ from adapters.rest import RestAdapter, RestConfig
 from proxy.cli.rehearse import rehearse
 from proxy.config import load
 from proxy.testing import HttpCrm
-from tests.adapters.rest_crm import AYSE, opened
+from tests.adapters.rest_crm import AYSE
 
 SECRET = "geh/eim+ğ 9988"
 ENCODED = (
@@ -42,8 +42,8 @@ async def crm() -> AsyncIterator[HttpCrm]:
 async def shown(crm: HttpCrm, path: str = "/c/{e164}", role: str = "find", **options: Any) -> list[str]:
     """Return what would be sent, and see that no secret is in it."""
     given = {"fields": {"tier": "tier"}, **({"name": "name"} if role == "find" else {}), **options}
-    async with opened(f"{crm.url}{path}", role, **given) as adapter:
-        told = adapter.rehearse(AYSE)
+    config = RestConfig.model_validate({"url": f"{crm.url}{path}", **given}, context={"role": role})
+    told = RestAdapter(config).rehearse(AYSE)
     texts = [f"{each.what}\n{each.request}".replace(crm.url, "") for each in told]
     for encoded in ENCODED:
         assert encoded not in "\n".join(texts)
@@ -234,7 +234,7 @@ def test_what_came_from_the_environment_is_in_no_line_in_any_encoding(
 
 async def test_an_address_that_comes_with_the_token_has_a_name(tmp_path: Path) -> None:
     oauth2 = {"grant": "refresh_token", "token_url": "https://x.example/t", "client_id": "us", "refresh_token": "r"}
-    oauth2 |= {"token_file": str(tmp_path / "kept"), "base_url": "api", "base_url_hosts": ["*.example"]}  # type: ignore[dict-item]
+    oauth2 |= {"token_file": str(tmp_path / "kept"), "base_url": "api", "base_url_hosts": ["*.crm.example"]}  # type: ignore[dict-item]
     options = {"url": "/crm/{e164}", "name": "name", "oauth2": oauth2}
     config = RestConfig.model_validate(options, context={"role": "find"})
     _, search = RestAdapter(config).rehearse(AYSE)

@@ -65,6 +65,15 @@ async def test_a_step_may_be_sent_in_any_way_and_name_the_caller_and_secrets(crm
     assert (request.headers["x-phone"], request.headers["authorization"]) == ("+905301234567", "Bearer token")
 
 
+async def test_headers_of_the_source_go_with_steps_where_they_are_the_same_for_all_callers(crm: SteppingCrm) -> None:
+    headers = {"X-Key": "{key}!", "X-Version": 2, "X-Caller": "{e164}"}
+    step = {**OWNER, "headers": {"x-version": "3"}}
+    await seen(crm, step, headers=headers, secrets={"key": "geheim"})
+    search, owner = (request.headers for request in crm.http.requests)
+    assert [search.get(name) for name in ("x-key", "x-version", "x-caller")] == ["geheim!", "2", "+905301234567"]
+    assert [owner.get(name) for name in ("x-key", "x-version", "x-caller")] == ["geheim!", "3", None]
+
+
 async def test_the_first_record_of_a_step_counts_and_known_fields_keep_their_values(crm: SteppingCrm) -> None:
     crm.said["/owners/3"] = {"users": [{"login": "veli", "owner_id": 99}, {"login": "ali"}]}
     step = {**OWNER, "record": "users", "fields": {"login": "login", "owner_id": "owner_id", "none": "none"}}

@@ -226,3 +226,12 @@ def test_what_variables_stood_for_is_known_and_not_shown(tmp_path: Path, monkeyp
     assert "geheim" not in repr(configuration.from_environment - {"geheim"})
     assert "from_environment" not in repr(configuration)
     assert load(written(tmp_path, STATIC)).from_environment == set()
+
+
+def test_what_the_environment_says_about_sources_is_known_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contacts = '[{"numbers": ["05301234567"], "name": "geheim"}]'
+    sources = f'[{{"name": "list", "adapter": "static", "options": {{"contacts": {contacts}}}}}]'
+    monkeypatch.setenv("TANIMA_SOURCES", sources)
+    file = tmp_path / "config.toml"
+    file.write_text('[switch]\ndefault = "queue/200"\n', encoding="utf-8")
+    assert "geheim" in load(file).from_environment

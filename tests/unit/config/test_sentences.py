@@ -173,6 +173,7 @@ def test_no_text_is_repeated_but_for_words_that_were_to_be_chosen() -> None:
         (("rules", 9, "x"), "rules.10.x"),
         (("nowhere", "x", 3), "nowhere.x.4"),
         (("switch", 0, "x"), "switch.1.x"),
+        (("tables", "a b", "[key]"), "tables.a b"),
     ],
 )
 def test_a_place_is_named_by_names_where_there_are_any(path: tuple[str | int, ...], key: str) -> None:
