@@ -214,7 +214,7 @@ def _check(options: argparse.Namespace) -> int:
 def _route(options: argparse.Namespace) -> int:
     configuration = load(options.config)
     if options.dry_run and (options.replay or options.json):
-        _fail("--dry-run goes with neither --replay nor --json - allowed: one of them")
+        _fail("--dry-run goes with neither --replay nor --json - allowed: one of them", MISUSED)
     if options.dry_run:
         print(rehearse(configuration, options.number))
         return 0
@@ -254,6 +254,6 @@ def _demo(options: argparse.Namespace) -> int:
         )
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = FAILED) -> NoReturn:
     print(f"tanima: {message}", file=sys.stderr)
-    raise SystemExit(FAILED)
+    raise SystemExit(code)

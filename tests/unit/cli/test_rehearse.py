@@ -200,3 +200,15 @@ def test_route_can_read_answers_that_were_recorded(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err == (
         "tanima: --replay: missing.json cannot be read (No such file or directory) - allowed: a readable file\n"
     )
+
+
+@pytest.mark.parametrize("other", [["--json"], ["--replay", "answer.json"]])
+def test_a_dry_run_goes_with_nothing_that_tells_of_an_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: list[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(REST, encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["route", "05301234567", "--dry-run", *other, "--config", str(config)])
+    assert caught.value.code == 2
+    assert "--dry-run goes with neither --replay nor --json - allowed: one of them" in capsys.readouterr().err
