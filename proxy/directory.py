@@ -62,10 +62,19 @@ class Directory:
         self._flights.pop(number.e164, None)
 
     def _take_off(self, number: PhoneNumber) -> "asyncio.Task[Sighting]":
-        flight = detach(self._sources.lookup(number))
+        flight = detach(self._look_up(number))
         self._flights[number.e164] = flight
         flight.add_done_callback(lambda landed: self._land(number, landed))
         return flight
+
+    async def _look_up(self, number: PhoneNumber) -> Sighting:
+        """Ask the sources. What one of them could not say about a contact is taken from what was known of it before."""
+        sighting = await self._sources.lookup(number)
+        contact, entry = sighting.contact, self._cache.get(number.e164, self._clock())
+        if sighting.complete or contact is None or entry is None or entry.contact is None:
+            return sighting
+        is_same = bool(contact.id) and contact.id == entry.contact.id
+        return Sighting(contact.with_fields(entry.contact.fields), complete=False) if is_same else sighting
 
     def _land(self, number: PhoneNumber, flight: "asyncio.Task[Sighting]") -> None:
         if self._flights.get(number.e164) is not flight:

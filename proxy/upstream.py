@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -75,7 +75,7 @@ class Upstream:
 
         async def ask() -> None:
             async for version in completing.complete(contact, number):
-                versions.extend(as_contacts(version))
+                versions.append(_more_of(contact, version))  # noqa: PERF401 - those before a failure count
 
         try:
             await self._attempt_once(ask)
@@ -96,7 +96,23 @@ class Upstream:
             sleep=asyncio.sleep,
             reraise=True,
         )
-        return await retrying(self._attempt_once, ask)
+        failures: list[AdapterError] = []
+
+        async def once() -> T:
+            try:
+                return await self._attempt_once(ask)
+            except AdapterError as exc:
+                failures.append(exc)
+                raise
+
+        try:
+            return await retrying(once)
+        except Unavailable as exc:
+            if (
+                exc.retry_after is not None and len(failures) > 1
+            ):  # it was not sent again: what was wrong is told before
+                raise failures[-2] from exc
+            raise
 
     async def _attempt_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = detach(ask())
@@ -109,6 +125,15 @@ class Upstream:
             raise AdapterError(f"a bug in the adapter ({type(exc).__name__})") from exc
         finally:
             task.cancel()
+
+
+def _more_of(contact: Contact, version: object) -> Contact:
+    """Return the contact with what a later version of it adds: it stays the same person's."""
+    if not isinstance(version, Contact):
+        raise TypeError(f"complete yielded a {type(version).__name__}, not a contact")
+    if version is contact:
+        return contact
+    return replace(contact.with_fields(version.fields), name=contact.name or version.name)
 
 
 def _may_pass(exc: BaseException) -> bool:

@@ -14,7 +14,7 @@ from adapters.rest.options import RestConfig
 from adapters.rest.rehearsal import last_answer, rehearsed
 from adapters.rest.requests import Prepared, Request, RequestOptions, plain
 from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS
-from adapters.rest.steps import FurtherStep, KeptMap
+from adapters.rest.steps import FurtherStep, KeptMap, is_there
 from adapters.rest.template import Value, Values, read_template, templates_in
 from adapters.rest.transport import Http, Recorded, Transport
 from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
@@ -103,7 +103,7 @@ class RestAdapter(Adapter):
                 yield contact
         for kept in self._maps:
             wanted = contact.value(kept.of)
-            if wanted is None or wanted == "":
+            if not is_there(wanted):
                 continue
             try:
                 contact = contact.with_fields({kept.name: await kept.value(wanted)})
@@ -141,7 +141,9 @@ class RestAdapter(Adapter):
                 await kept.value("")
             except AdapterError as exc:
                 problems.append(f"maps.{exc} - allowed: a list that can be read")
-        return Inspection(self._config.names_of_fields(), frozenset(needs), problems, seconds=seconds)
+        unchecked = "numbers: is not given, so whatever the CRM finds is taken for the caller"
+        notes = [] if needs or self._config.numbers else [unchecked]
+        return Inspection(self._config.names_of_fields(), frozenset(needs), problems, notes, seconds)
 
     def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
         """Return the requests for a number, without sending them."""

@@ -16,6 +16,11 @@ from proxy.adapter import AdapterError, Contact, Scalar, Unavailable, as_text
 
 Compiled = jmespath.parser.ParsedResult
 
+MISFIT = (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError)
+"""What JMESPath raises for values that an expression was not written for: a text that is compared with a number."""
+
+_CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
+
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\[[^|]*)?", re.ASCII)
 """An expression that begins with keys and nothing else; and what may follow them."""
 
@@ -36,16 +41,22 @@ class Answer:
     def said(self) -> Any:  # noqa: ANN401 - any JSON
         """What the body says; None when it is empty, or no JSON."""
         try:
-            return parsed(self.content)
+            return self.parsed()
         except AdapterError:
             return None
 
+    def parsed(self) -> Any:  # noqa: ANN401 - any JSON
+        """Return what the body says. Raises AdapterError when it is no JSON."""
+        charset = _CHARSET.search(self.headers.get("content-type", ""))
+        return parsed(self.content, charset[1] if charset is not None else "utf-8")
 
-def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+
+def parsed(body: bytes, charset: str = "utf-8") -> Any:  # noqa: ANN401 - any JSON
     """Return what a body of JSON says. Raises AdapterError."""
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
-    except (ValueError, RecursionError) as exc:  # bad UTF-8 and numbers of 5000 digits are ValueErrors too
+        text = body.decode("utf-8-sig" if charset.lower() in {"utf-8", "utf8"} else charset)
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, LookupError, RecursionError) as exc:  # bad UTF-8 and numbers of 5000 digits are ValueErrors too
         raise AdapterError("what the CRM answers is not JSON") from exc
 
 
@@ -62,7 +73,8 @@ class Rest:
         told = seconds_of_rest(answer.headers.get(self._throttle.header.lower()))
         if told is None and self._seconds is not None:
             told = seconds_of_rest(as_text(scalar(found(self._seconds, answer.said))))
-        if answer.status in self._throttle.status or holds(self._when, answer.said):
+        is_said = self._when is not None and holds(self._when, answer.said)
+        if answer.status in self._throttle.status or is_said:
             seconds = self._throttle.rest if told is None else told
             raise Unavailable(f"the CRM asks for fewer requests ({answer.status})", seconds)
         if answer.status == OUT_OF_SERVICE and told is not None:
@@ -97,7 +109,9 @@ class Reading:
         check_status(answer.status, code_of(found(self._error, answer.said)))
         if not answer.content.strip():
             return None
-        said = parsed(answer.content)
+        said = answer.said
+        if said is None:
+            answer.parsed()  # which raises for what is no JSON, and not for null
         if holds(self._unknown, said):
             return None
         if holds(self._error, said):
@@ -129,7 +143,7 @@ class Reading:
             raise AdapterError("what the CRM answers is a single value and no record")  # of which JMESPath finds null
         try:
             there = self._record.search(answer)
-        except (JMESPathError, RecursionError) as exc:
+        except MISFIT as exc:
             raise AdapterError("what the CRM answers does not fit the option record") from exc
         if there is None and self._path_leads_nowhere(answer):
             raise AdapterError("what the CRM answers has nothing where the option record says")
@@ -177,7 +191,7 @@ def found(expression: Compiled | None, node: object) -> object:
         return None
     try:
         return expression.search(node)
-    except (JMESPathError, RecursionError):
+    except MISFIT:
         return None
 
 

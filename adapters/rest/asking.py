@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
-from adapters.rest.answer import Answer, Rest, compiled, holds
+from adapters.rest.answer import Answer, Rest, compiled, found, holds
+from adapters.rest.errors import code_of
 from adapters.rest.login import LoginRequests
 from adapters.rest.manners import Manners
 from adapters.rest.oauth2 import OAuth2Login
@@ -30,14 +31,15 @@ class InVain:
 
     def __init__(self) -> None:
         self.until = float("-inf")
+        self.granted: Granted | None = None
+        """The log-in that was refused at last"""
         self._times = 0
 
-    def note(self, now: float) -> None:
+    def note(self, granted: Granted, now: float) -> None:
         """Note that it was; callers who were refused together count once."""
+        self.granted = granted
         if now < self.until:
             return
-        if now > self.until + PAUSES[-1]:
-            self._times = 0
         self.until = now + PAUSES[min(self._times, len(PAUSES) - 1)]
         self._times += 1
 
@@ -64,23 +66,28 @@ class Asking:
         """Of the placeholders that are filled here, whoever calls"""
         self._sends_token_itself = config.sends_token_itself()
         self._rest = Rest(config.throttle)
-        self._logged_out = compiled(config.logged_out)
+        self._logged_out, self._error = compiled(config.logged_out), compiled(config.error)
         self._in_vain: WeakKeyDictionary[Prepared, InVain] = WeakKeyDictionary()
 
     async def ask(self, prepared: Prepared, values: Values, longest: int = LONGEST_ANSWER) -> Answer:
         """Return the CRM's answer, which may be a failure. Raises AdapterError when there is none."""
-        granted = await self._session.current() if self._session is not None else NOBODY
-        answer = await self._send(prepared, values, granted, longest)
         if self._session is None:
-            return answer
+            return await self._send(prepared, values, NOBODY, longest)
+        granted = await self._session.current()
         in_vain = self._in_vain.setdefault(prepared, InVain())
+        if granted is in_vain.granted and self._clock() < in_vain.until:
+            raise AdapterError("the CRM refuses a log-in that it has accepted")
+        answer = await self._send(prepared, values, granted, longest)
         if self._is_logged_out(answer) and self._clock() >= in_vain.until:
             granted = await self._session.again(granted)
             answer = await self._send(prepared, values, granted, longest)
             if self._is_logged_out(answer):
-                in_vain.note(self._clock())
+                in_vain.note(granted, self._clock())
         if self._is_logged_out(answer):
-            raise AdapterError("the CRM refuses a log-in that it has just accepted")
+            code = code_of(found(self._error, answer.said))
+            raise AdapterError(f"the CRM refuses a log-in that it has accepted{code and f' ({code})'}")
+        if in_vain.granted is not None:
+            self._in_vain[prepared] = InVain()  # it was no more than a moment's trouble
         return answer
 
     async def _send(self, prepared: Prepared, values: Values, granted: Granted, longest: int) -> Answer:

@@ -14,7 +14,11 @@ LONGEST_REST = 3600.0
 """Seconds; a CRM that asks for a longer rest is asked again after this."""
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?")
-_CODE = re.compile(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*|0x[0-9A-Fa-f]{8}")
+_CODE = re.compile(
+    r"(?=.{1,64}\Z)(?:[A-Za-z]+(?:[_.-][A-Za-z]+)+|[A-Z]+|[A-Za-z]+(?:Error|Exception|Denied|Unauthorized|Forbidden)"
+    r"|Unauthorized|[a-z]+(?:[A-Z][a-z]+)+|0x[0-9A-Fa-f]{8})"
+)
+"""What can be no name of anybody"""
 
 Meaning = tuple[type[AdapterError], str]
 
@@ -35,8 +39,13 @@ BY_HUNDRED: Mapping[int, Meaning] = {
 """For the statuses that are not in BY_STATUS. Success has no message."""
 
 BY_TYPE: tuple[tuple[type[Exception], type[AdapterError], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, AdapterError, "the CRM's certificate is not valid for its name"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        AdapterError,
+        "the CRM's certificate is not trusted, has ended, or is for another name",
+    ),
     (aiohttp.ClientConnectorDNSError, Unavailable, "the name of the CRM's host cannot be resolved"),
+    (aiohttp.ClientSSLError, Unavailable, "the CRM cannot be reached by TLS"),
     (aiohttp.ClientConnectorError, Unavailable, "the CRM cannot be reached"),
     (TimeoutError, Unavailable, "the CRM took too long"),
     (aiohttp.ServerDisconnectedError, Unavailable, "the CRM hung up without an answer"),

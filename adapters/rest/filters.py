@@ -53,10 +53,12 @@ def _before(characters: str) -> Change:
 _SOQL = str.maketrans({"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 PLAIN: Mapping[str, Change] = {
-    "base64": lambda value: base64.b64encode(value.encode()).decode("ascii"),
+    "base64": lambda value: base64.b64encode(value.encode("utf-8", "replace")).decode("ascii"),
     "json": lambda value: json.dumps(value)[1:-1],
     "like": _before("\\%_"),
-    "md5": lambda value: hashlib.md5(value.encode(), usedforsecurity=False).hexdigest(),  # Vtiger's log-in wants it
+    "md5": lambda value: hashlib.md5(
+        value.encode("utf-8", "replace"), usedforsecurity=False
+    ).hexdigest(),  # Vtiger's log-in wants it
     "odata": lambda value: value.replace("'", "''"),
     "regex": _before("\\.^$*+?()[]{}|"),
     "soql": lambda value: value.translate(_SOQL),

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.placeholders import refuse_none, refuse_wrong_names
 from adapters.rest.access import Basic, SecretHeader
+from adapters.rest.manners import LONGEST_WAIT
 from adapters.rest.requests import Expression, RequestOptions, plain, stands_in_text, unescaped, with_fixed_host
 from adapters.rest.sections import (
     NUMBER,
@@ -158,6 +159,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
             raise ValueError("oauth2 and login are two ways to log in - allowed: one of them")
         if not all(map(str.isprintable, self.authorization().values())):
             raise ValueError("a secret has a line break or the like - allowed: printable characters")
+        self._fields_have_names_of_their_own()
         self._headers_are_set_once()
         self._hosts_are_the_same()
         self._values_cannot_end_a_text()
@@ -168,20 +170,29 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
             raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
         return self
 
+    def _fields_have_names_of_their_own(self) -> None:
+        """Refuse a field that a step could not name: the log-in's user, say, would be asked about in its place."""
+        names = {*self.fields, *(name for step in self.steps for name in step.fields)}
+        if taken := names & {*_FORMS, TOKEN, *self.given()}:
+            raise ValueError(f"fields has {min(taken)!r}, which is taken - allowed: any other name")
+
     def _spellings_and_each_are_used_well(self) -> None:
         if unused := set(self.each) - self.placeholders():
             raise ValueError(f"each has {min(unused)!r}, which is in no placeholder of the search - allowed: only such")
+        if "spellings" in self.model_fields_set and not self.placeholders() & {NUMBER, NUMBERS}:
+            raise ValueError("spellings are in no placeholder - allowed: {number} for each, or {numbers} for all")
         for part, template in self.parts().items():
             if stands_in_text(NUMBERS, template, is_json=part == "body"):
                 raise ValueError(
                     f"{part} has {{{NUMBERS}}} in a text, and it is a list - allowed: alone in JSON, "
                     "or {numbers | join(',')}"
                 )
-        if self.requests_for_each_lookup() > MOST_REQUESTS:
-            raise ValueError(
-                f"each and spellings make {self.requests_for_each_lookup()} requests for one lookup - "
-                f"allowed: at most {MOST_REQUESTS}"
-            )
+        most = MOST_REQUESTS
+        if self.rate is not None and self.rate.seconds > LONGEST_WAIT:
+            most = min(most, self.rate.requests)
+        if (needed := self.requests_for_each_lookup()) > most:
+            why = "" if most == MOST_REQUESTS else ", as rate lets through"
+            raise ValueError(f"each and spellings make {needed} requests for one lookup - allowed: at most {most}{why}")
 
     def _only_adds_fields(self) -> None:
         if not self.fields or self.name or self.id or self.numbers:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
 import jmespath
+import jmespath.functions
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -26,6 +27,7 @@ from proxy.adapter import AdapterConfig, AdapterError, SecretStr, as_text
 
 _QUOTE = re.compile(r"\\*['\"]")
 """With a backslash before it, it stands in a text that is itself between quotes."""
+FUNCTIONS: Mapping[str, Any] = jmespath.functions.Functions.FUNCTION_TABLE
 _NEGATED_PATH = re.compile(r"!([A-Za-z_]\w*)\.(\w+)")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OUR_HEADERS = frozenset(
@@ -35,16 +37,31 @@ _OUR_HEADERS = frozenset(
 
 def _compiles(expression: str) -> str:
     try:
-        jmespath.compile(expression)
+        parsed = jmespath.compile(expression).parsed
     except JMESPathError as exc:
         raise ValueError(
             'is no JMESPath expression - allowed: such as items[0].name, with odd keys in quotes: "a.b".name'
         ) from exc
+    for name, count in _calls_in(parsed):
+        if name not in FUNCTIONS:
+            raise ValueError(f"uses the function {name}(), which is none - allowed: {', '.join(sorted(FUNCTIONS))}")
+        signature = FUNCTIONS[name]["signature"]
+        if count != len(signature) and not (count > len(signature) and signature[-1].get("variadic")):
+            raise ValueError(f"gives {name}() {count} values - allowed: {len(signature)}")
     if (negated := _NEGATED_PATH.search(expression)) is not None:
         raise ValueError(
             f"has {negated[0]}, of which JMESPath negates {negated[1]} alone - allowed: !({negated[1]}.{negated[2]})"
         )
     return expression
+
+
+def _calls_in(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the functions that an expression calls, with how many values each gets."""
+    if node["type"] == "function_expression":
+        yield node["value"], len(node["children"])
+    for child in node["children"]:
+        if isinstance(child, dict) and "type" in child:
+            yield from _calls_in(child)
 
 
 def _can_be_set(header: str) -> str:
@@ -201,6 +218,8 @@ class Prepared:
 def with_fixed_host(url: SecretStr) -> SecretStr:
     """Return a URL whose host and path are fixed, whatever is filled in. Raises ValueError for another."""
     text = url.get_secret_value()
+    if text != text.strip():
+        raise ValueError("has blanks round it - allowed: such as https://crm.example.com/contacts/{e164}")
     path = text if is_relative(text) else split_url(text)[1]
     try:
         filled_path(path, {}, dict.fromkeys(names_in(path), "0"))

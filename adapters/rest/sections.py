@@ -60,7 +60,7 @@ class Step(RequestOptions, Answered):
     step: str = Field(min_length=1, description="What it is called")
     when: Expression | None = Field(default=None, description="In the contact: what is there only when to ask")
     required: bool = Field(default=False, description="Whether the contact is of no use without it")
-    ttl: float = Field(default=0, ge=0, description="Seconds for which an answer is kept, for all contacts")
+    ttl: float = Field(default=0, ge=0, le=86400, description="Seconds for which an answer is kept, for all contacts")
     name: Expression | None = Field(default=None, description="In the record: whom the switch greets")
     fields: dict[str, Expression] = Field(min_length=1, description="In the record: what the rules ask about")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from cachetools import TLRUCache
 
 from adapters.placeholders import contact_values
-from adapters.rest.answer import Reading, compiled, found, holds, scalar
+from adapters.rest.answer import Answer, Reading, compiled, found, holds, scalar
 from adapters.rest.asking import Asking
 from adapters.rest.requests import Prepared
 from adapters.rest.sections import Answered, Map, Step
@@ -61,7 +61,7 @@ class FurtherStep:
 class KeptMap:
     """One of the option `maps`: a list, read ahead and again every so often."""
 
-    def __init__(self, name: str, options: Map, asking: Asking) -> None:
+    def __init__(self, name: str, options: Map, asking: Asking, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.of = options.of
         self._asking = asking
@@ -70,6 +70,9 @@ class KeptMap:
         self._key, self._value = compiled(options.key), compiled(options.value)
         self._refresh = options.refresh
         self._list: Mapping[str, Scalar] | None = None
+        self._clock = clock
+        self._failure: AdapterError | None = None
+        self._again_at = float("-inf")
         self._flight: asyncio.Task[None] | None = None
         self._loop: asyncio.Task[None] | None = None
 
@@ -86,6 +89,8 @@ class KeptMap:
     async def value(self, key: Scalar) -> Scalar:
         """Return what the list has for a value; None when it has nothing. Raises AdapterError."""
         if self._list is None:
+            if self._failure is not None and self._clock() < self._again_at:
+                raise _named(self._failure, self.name)
             flight = self._read()
             await asyncio.wait({flight})
             if flight.cancelled():
@@ -109,11 +114,21 @@ class KeptMap:
     async def _read_now(self) -> None:
         try:
             answer = await self._asking.ask(self._prepared, {}, LONGEST_LIST)
-            records = self._reading.records(self._reading.answer(answer))
+            self._list = await asyncio.to_thread(self._read_in, answer)  # a long one takes a while
+            self._failure = None
         except AdapterError as exc:
+            self._failure, self._again_at = exc, self._clock() + AFTER_FAILURE
             raise _named(exc, self.name) from exc
+
+    def _read_in(self, answer: Answer) -> Mapping[str, Scalar]:
+        records = self._reading.records(self._reading.answer(answer))
         pairs = [(scalar(found(self._key, record)), scalar(found(self._value, record))) for record in records]
-        self._list = {as_text(key): value for key, value in pairs if key is not None and value is not None}
+        return {as_text(key): value for key, value in pairs if is_there(key) and is_there(value)}
+
+
+def is_there(value: Scalar) -> bool:
+    """Tell whether a field says anything: an empty text, and the `false` that some CRMs have for it, do not."""
+    return value is not None and value is not False and value != ""
 
 
 def _named(exc: AdapterError, name: str) -> AdapterError:

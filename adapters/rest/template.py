@@ -125,7 +125,8 @@ def filled_path(template: str, query: Mapping[str, object], values: Values) -> s
     path = read_template(template).filled(values, _quoted, lambda text: quote(text, safe=_ALLOWED_IN_URL))
     if not path.startswith("/"):
         path = "/" + path
-    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(path.partition("?")[0]))):
+    parts = re.split(r"[/\\]", unquote(path.partition("?")[0]))
+    if any(part.partition(";")[0] in {".", ".."} for part in parts):  # some servers take off what is behind a ;
         raise AdapterError("a value would change the path of the request")
     added = filled_pairs(query, values)
     if not added:

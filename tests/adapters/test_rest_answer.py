@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.rest import RestConfig
-from adapters.rest.answer import Reading, parsed
+from adapters.rest.answer import Answer, Reading, parsed
 from proxy.adapter import AdapterError, Contact
 
 
@@ -104,3 +104,36 @@ def test_whatever_the_answer_it_is_contacts_or_a_failure(answer: object) -> None
 def test_whatever_the_body_it_is_json_or_a_failure(body: bytes) -> None:
     with suppress(AdapterError):
         parsed(body)
+
+
+@pytest.mark.parametrize(
+    "expression", ["x[?a > `1`] | [0].a", "contains(x, a)", "max_by(x, &a).a", "sum(x[].a)", "ceil(n)"]
+)
+def test_values_that_an_expression_was_not_written_for_are_no_bug(expression: str) -> None:
+    record = {"name": "Ayşe", "x": [{"a": "text"}, {"a": 1}], "a": {}, "n": 1e999}
+    (contact,) = contacts(record, name="name", fields={"x": expression})
+    assert contact.name == "Ayşe"
+    with suppress(AdapterError):
+        contacts(record, record=expression, name="name")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "charset"),
+    [
+        ("application/json", "utf-8"),
+        ("application/json; charset=utf-8", "utf-8-sig"),
+        ("application/json;charset=ISO-8859-9", "iso-8859-9"),
+        ('text/html; charset="windows-1254"', "windows-1254"),
+    ],
+)
+def test_an_answer_is_read_in_the_charset_that_it_names(content_type: str, charset: str) -> None:
+    answer = Answer(200, {"content-type": content_type}, '{"name": "Şükrü Çağ"}'.encode(charset))
+    assert answer.said == {"name": "Şükrü Çağ"}
+
+
+@pytest.mark.parametrize("charset", ["none-such", "utf-7x", "idna", "ascii"])
+def test_a_charset_that_does_not_fit_is_a_failure(charset: str) -> None:
+    answer = Answer(200, {"content-type": f"application/json; charset={charset}"}, '{"name": "Ş"}'.encode())
+    assert answer.said is None
+    with pytest.raises(AdapterError, match="is not JSON"):
+        answer.parsed()

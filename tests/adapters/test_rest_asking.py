@@ -64,6 +64,7 @@ async def test_a_request_that_nobody_ends_comes_to_an_end(
         with pytest.raises(Unavailable, match="extension: the CRM took too long"):
             [_ async for _ in adapter.complete(contact, AYSE)]
         crm.behaviour = None
+        adapter._maps[0]._again_at = 0.0
         crm.answer = lambda _: {"items": [{"name": "gold", "id": "1001"}]}
         *_, whole = [version async for version in adapter.complete(contact, AYSE)]
         assert whole.fields["extension"] == "1001"

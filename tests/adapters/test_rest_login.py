@@ -158,6 +158,24 @@ async def test_a_session_that_has_ended_is_made_anew_once_for_all_callers(
         assert len(crm.logins) == round_
 
 
+async def test_a_session_that_works_after_all_is_no_longer_doubted(
+    crm: SessionCrm, adapter: RestAdapter, clock: FakeClock
+) -> None:
+    works = crm.login_behaviour
+    for _ in range(6):
+        crm.session = ""
+        crm.login_behaviour = says(200, {"result": {"session": "of no use", "uid": 1}})
+        with pytest.raises(AdapterError, match="refuses a log-in that it has accepted"):
+            await adapter.lookup(AYSE)
+        asked = len(crm.http.requests)
+        with pytest.raises(AdapterError, match="refuses a log-in that it has accepted"):
+            await adapter.lookup(AYSE)
+        assert len(crm.http.requests) == asked, "what is known to be refused is not sent"
+        crm.login_behaviour = works
+        clock.advance(1.1)
+        await all_found(adapter)
+
+
 async def test_a_session_that_never_works_makes_no_storm(
     crm: SessionCrm, adapter: RestAdapter, clock: FakeClock
 ) -> None:
@@ -166,7 +184,7 @@ async def test_a_session_that_never_works_makes_no_storm(
     for minute in range(1, 4):
         for _ in range(5):
             failures = await asyncio.gather(*map(adapter.lookup, CROWD), return_exceptions=True)
-            assert {str(failure) for failure in failures} == {"the CRM refuses a log-in that it has just accepted"}
+            assert {str(failure) for failure in failures} == {"the CRM refuses a log-in that it has accepted"}
         assert len(crm.logins) <= 1 + minute
         clock.advance(60.1)
 

@@ -171,3 +171,19 @@ async def test_a_look_at_the_crm_tells_of_lists_that_cannot_be_read(crm: Steppin
     async with with_map(crm) as adapter:
         told = "maps.extension: the CRM refuses our credentials (403) - allowed: a list that can be read"
         assert (await adapter.inspect(AYSE)).problems == [told]
+
+
+async def test_a_list_that_cannot_be_read_is_not_asked_for_with_each_call(crm: SteppingCrm) -> None:
+    crm.faults["/phones"] = answers(404)
+    async with with_map(crm) as adapter:
+        for _ in range(20):
+            with pytest.raises(AdapterError, match=r"^extension: the CRM does not accept the request \(404\)$"):
+                await completed(adapter)
+    assert crm.counts["/phones"] == 1
+
+
+async def test_no_value_and_the_false_of_some_crms_have_nobodys_extension(crm: SteppingCrm) -> None:
+    crm.said["/phones"] = {"list": [{"agent": False, "number": "1009"}, {"agent": "", "number": "1008"}]}
+    crm.said["/owners/3"] = {"login": False}
+    async with with_map(crm) as adapter:
+        assert (await completed(adapter)).value("extension") is None

@@ -51,14 +51,18 @@ async def test_without_it_the_certificate_is_refused(crm: TlsCrm, tmp_path: Path
     other = Authority(tmp_path, "other")
     refused: tuple[dict[str, Any], ...] = ({}, {"tls": {}}, {"tls": {"ca": str(other.file)}})
     for options in refused:
-        with pytest.raises(AdapterError, match=r"^the CRM's certificate is not valid for its name$"):
+        with pytest.raises(
+            AdapterError, match=r"^the CRM's certificate is not trusted, has ended, or is for another name$"
+        ):
             await found(crm, **options)
     assert crm.requests == []
 
 
 async def test_a_certificate_for_another_name_is_refused(authority: Authority) -> None:
     async with tls_crm(authority.certificate("other.test")) as crm:
-        with pytest.raises(AdapterError, match=r"^the CRM's certificate is not valid for its name$"):
+        with pytest.raises(
+            AdapterError, match=r"^the CRM's certificate is not trusted, has ended, or is for another name$"
+        ):
             await found(crm, tls={"ca": str(authority.file)})
         assert crm.requests == []
 

@@ -280,6 +280,26 @@ async def test_completing_takes_no_longer_than_one_attempt_in_all() -> None:
     assert now() == 1001
 
 
+@in_virtual_time
+async def test_what_completes_a_contact_cannot_make_it_another_person() -> None:
+    other = Contact("Mallory", {"tier": "platinum", "extension": "1003"}, ("0533 444 55 66",), "666")
+    contact, failure = await upstream(FakeCompleter(AHMET, other)).complete(AHMET, NUMBER)
+    assert failure is None
+    assert contact == Contact(AHMET.name, {"tier": "gold", "extension": "1003"}, AHMET.numbers, AHMET.id)
+    nameless = Contact(id="7")
+    contact, _ = await upstream(FakeCompleter(nameless, Contact("Ahmet", id="7"))).complete(nameless, NUMBER)
+    assert contact.name == "Ahmet"
+
+
+@in_virtual_time
+async def test_a_second_attempt_that_must_not_be_made_does_not_hide_what_was_wrong_with_the_first() -> None:
+    adapter = FakeAdapter(Unavailable("broken"), Unavailable("too many", retry_after=5))
+    with pytest.raises(Unavailable, match=r"^broken$"):
+        await upstream(adapter, TWICE).lookup(NUMBER)
+    with pytest.raises(Unavailable, match=r"^too many$"):
+        await upstream(FakeAdapter(Unavailable("too many", retry_after=5)), TWICE).lookup(NUMBER)
+
+
 def test_an_upstream_is_known_by_its_sources_name() -> None:
     adapter = FakeAdapter()
     source = upstream(adapter, name="sugar")
