@@ -117,7 +117,15 @@ class Enriching(Protocol):
 
 @runtime_checkable
 class Completing(Protocol):
-    """An adapter that asks further about the contact that was chosen, such as for its owner's extension."""
+    """An adapter that asks further about the contact that was chosen, such as for its owner's extension.
+
+    It is written as an async generator, with `yield` and never `return contact`:
+
+        async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+            extension = await self._extension_of(contact.value("owner"))
+            contact = contact.with_fields({"extension": extension})
+            yield contact
+    """
 
     def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
         """Yield the contact with more and more fields; nothing when there is nothing to add.

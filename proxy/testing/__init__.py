@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("proxy.testing.contract")
+pytest.register_assert_rewrite("proxy.testing.contract", "proxy.testing.parts")
 
 from proxy.testing.contract import AdapterContract  # noqa: E402 - after the line above, for readable failures
 from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402 - see above

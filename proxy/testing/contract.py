@@ -2,29 +2,42 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from itertools import cycle, islice
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 import pytest_asyncio
 from pydantic import ValidationError
 
-from proxy.adapter import Adapter, AdapterError, PhoneNumber, Unavailable
+from proxy.adapter import Adapter, AdapterError, Unavailable
 from proxy.detached import detach
 from proxy.model import as_contacts
-from proxy.testing.under_test import CrmUnderTest
+from proxy.testing.parts import (
+    ask,
+    assert_is_contact,
+    assert_is_discreet,
+    assert_shows_none_of,
+    begun_and_closed,
+    chosen,
+    completed,
+    opened,
+    pass_time,
+    rehearsed,
+    replayed,
+    until_available,
+    without_io,
+)
+from proxy.testing.under_test import ABILITIES, CrmUnderTest
 
 TestMethod = TypeVar("TestMethod", bound=Callable[..., object])
 
 
-def when_it_can(fault: str) -> Callable[[TestMethod], TestMethod]:
-    """Mark a test that is run only where the CRM under test offers a fault, such as `hang`."""
+def when_it_can(what: str) -> Callable[[TestMethod], TestMethod]:
+    """Mark a test that is run only where the CRM under test offers a fault, such as `hang`, or an ability."""
 
     def mark(test: TestMethod) -> TestMethod:
-        test.fault = fault  # type: ignore[attr-defined]
+        test.needs = what  # type: ignore[attr-defined]
         return test
 
     return mark
@@ -34,7 +47,8 @@ def when_it_can(fault: str) -> Callable[[TestMethod], TestMethod]:
 class AdapterContract:
     """Set `crm_class`; or override the fixture `crm` too, where the CRM needs more than that to be made.
 
-    A test of a fault that the class does not offer is left out rather than skipped.
+    A test of a fault that the class does not offer, or of an ability that its adapter does not have, is left out
+    rather than skipped.
     """
 
     crm_class: ClassVar[type[CrmUnderTest]]
@@ -46,8 +60,8 @@ class AdapterContract:
         if not hasattr(cls, "crm_class"):
             raise TypeError(f"{cls.__name__} names no crm_class")
         for name in dir(cls):
-            fault = getattr(getattr(cls, name), "fault", None)
-            if isinstance(fault, str) and not cls.crm_class.offers(fault):
+            needed = getattr(getattr(cls, name), "needs", None)
+            if isinstance(needed, str) and not cls.crm_class.offers(needed):
                 setattr(cls, name, None)
 
     @pytest_asyncio.fixture
@@ -94,14 +108,13 @@ class AdapterContract:
                 assert_is_contact(await adapter.lookup(crm.number(number)), name)
                 await self.ends(cancelled)
 
-    async def test_is_built_without_io_and_outside_of_a_running_loop(
-        self, crm: CrmUnderTest, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(socket.socket, "connect", refuse_io)
-            patch.setattr(socket, "getaddrinfo", refuse_io)
+    async def test_is_built_without_io_and_outside_of_a_running_loop(self, crm: CrmUnderTest) -> None:
+        with without_io("an adapter connects in open or later, not when it is built"):
             adapter = await asyncio.to_thread(crm.adapter)
         await adapter.close()
+        untested = [name for name in ABILITIES if hasattr(adapter, name) and not self.crm_class.offers(name)]
+        wanted = f"def adapter(self) -> {type(adapter).__name__}"
+        assert not untested, f"nothing tests {untested}: write `{wanted}` in {self.crm_class.__name__}"
 
     async def test_closes_without_having_been_asked(self, crm: CrmUnderTest) -> None:
         async with opened(crm):
@@ -175,69 +188,53 @@ class AdapterContract:
             assert_is_discreet(caught.value, number)
             await crm.come_back()
 
+    @when_it_can("complete")
+    async def test_completes_contacts_and_leaves_them_who_they_are(self, crm: CrmUnderTest) -> None:
+        async with opened(crm) as adapter:
+            contacts = await chosen(crm, adapter)
+            await asyncio.gather(*(completed(adapter, contact, number) for number, contact in contacts.items()))
+
+    @when_it_can("complete")
+    async def test_completes_after_it_was_cancelled_or_closed_early(self, crm: CrmUnderTest) -> None:
+        async with opened(crm) as adapter:
+            contacts = await chosen(crm, adapter)
+            for point, (number, contact) in enumerate(islice(cycle(contacts.items()), 60)):
+                cancelled = detach(completed(adapter, contact, number))
+                await pass_time(point)
+                cancelled.cancel()
+                await self.ends(cancelled)
+            for number, contact in contacts.items():
+                closed = detach(begun_and_closed(adapter, contact, number))
+                await self.ends(closed, "complete must end when it is closed after its first contact")
+                closed.result()
+                again = detach(completed(adapter, contact, number))
+                await self.ends(again, "complete must work after another one was cancelled or closed")
+                again.result()
+
+    @when_it_can("rehearse")
+    async def test_rehearses_a_lookup_sends_nothing_and_shows_no_secret(self, crm: CrmUnderTest) -> None:
+        adapter = crm.adapter()
+        with without_io("rehearse sends nothing"):
+            requests = await asyncio.to_thread(rehearsed, adapter, crm.number(next(iter(crm.known))))
+        await adapter.close()
+        assert_shows_none_of(crm.secrets, requests)
+
+    @when_it_can("replaying")
+    async def test_replays_without_asking_anybody(self, crm: CrmUnderTest) -> None:
+        number = crm.number(next(iter(crm.known)))
+        adapter = crm.adapter()
+        with without_io("what replaying returns asks nobody"):
+            replay = detach(replayed(adapter, number))
+            await self.ends(replay, "a lookup without recordings must end")
+        await adapter.close()
+        assert replay.result() == (), "without a recording nobody can be found"
+
     async def finds_again(self, crm: CrmUnderTest, adapter: Adapter) -> None:
         """Look every known number up, again while it fails for a moment: the proxy tries again too."""
         for number, name in crm.known.items():
             assert_is_contact(await asyncio.wait_for(until_available(adapter, crm.number(number)), self.patience), name)
 
-    async def ends(self, lookup: "asyncio.Task[Any]") -> None:
-        """Wait for a lookup that was cancelled."""
-        done, _ = await asyncio.wait({lookup}, timeout=self.patience)
-        assert done, "a cancelled lookup must end"
-
-
-@asynccontextmanager
-async def opened(crm: CrmUnderTest) -> AsyncIterator[Adapter]:
-    """Give a new adapter, open; it is closed at the end in any case."""
-    adapter = crm.adapter()
-    try:
-        await adapter.open()
-        yield adapter
-    finally:
-        await adapter.close()
-
-
-def assert_is_contact(found: object, name: str) -> None:
-    """See that a lookup returned one contact with this name, whose values are plain."""
-    contacts = as_contacts(found)
-    assert [contact.name for contact in contacts] == [name]
-    for contact in contacts:
-        assert all(value is None or type(value) in {str, int, float, bool} for value in contact.fields.values())
-        assert all(type(number) is str for number in contact.numbers)
-        assert type(contact.id) is str
-
-
-def assert_is_discreet(error: AdapterError, number: PhoneNumber) -> None:
-    """See that an error's message says something, and not whom it was about."""
-    message = str(error)
-    assert message
-    for form in (number.digits, number.national, number.subscriber):
-        assert form not in message, "a message must not hold the number"
-    assert "://" not in message, "a message must not hold a URL, which may hold the number or a secret"
-
-
-async def until_available(adapter: Adapter, number: PhoneNumber) -> object:
-    """Look a number up, again after a moment while the CRM is not available."""
-    while True:
-        try:
-            return await adapter.lookup(number)
-        except Unavailable:
-            await asyncio.sleep(0.05)
-
-
-async def ask(adapter: Adapter, number: PhoneNumber) -> object:
-    """Look a number up, as a coroutine: `lookup` may return any awaitable, and a task needs this."""
-    return await adapter.lookup(number)
-
-
-async def pass_time(point: int) -> None:
-    """Let a lookup get so far: some turns of the loop, then fractions of a millisecond."""
-    for _ in range(min(point, 30)):
-        await asyncio.sleep(0)
-    if point > 30:
-        await asyncio.sleep((point - 30) / 5000)
-
-
-def refuse_io(*_: object, **__: object) -> NoReturn:
-    """Stand in for what a constructor must not call."""
-    raise AssertionError("an adapter connects in open or later, not when it is built")
+    async def ends(self, task: "asyncio.Task[Any]", otherwise: str = "what was cancelled must end") -> None:
+        """Wait for a task that must end, such as a lookup that was cancelled."""
+        done, _ = await asyncio.wait({task}, timeout=self.patience)
+        assert done, otherwise

@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import get_type_hints
 
 from proxy.adapter import Adapter, PhoneNumber
 from proxy.phone import parse_number
 from proxy.testing import behaviours
 from proxy.testing.http_crm import HttpCrm, Request
+
+ABILITIES = ("complete", "rehearse", "replaying")
+"""Methods that an adapter need not have, and that the contract tests where it has them"""
 
 
 class CrmUnderTest(ABC):
@@ -21,10 +25,16 @@ class CrmUnderTest(ABC):
     unknown: Sequence[str]
     """Valid numbers that the CRM does not have; one at least"""
     region: str = "TR"
+    secrets: Sequence[str] = ()
+    """Secrets among the adapter's options, which `rehearse` must not show; also as they are sent, such as in Base64"""
 
     @abstractmethod
     def adapter(self) -> Adapter:
-        """Return a new adapter for this CRM, not yet opened. Called when the CRM runs and when it does not."""
+        """Return a new adapter for this CRM, not yet opened. Called when the CRM runs and when it does not.
+
+        Name the adapter's own class, as in `def adapter(self) -> PhoneBook`: the contract tests the abilities
+        that the class has, such as `complete`.
+        """
 
     async def start(self) -> None:  # noqa: B027 - not every CRM has to be started
         """Start the CRM. Called before each test."""
@@ -55,9 +65,11 @@ class CrmUnderTest(ABC):
         raise NotImplementedError
 
     @classmethod
-    def offers(cls, fault: str) -> bool:
-        """Tell whether a fault, such as `hang`, is overridden."""
-        return getattr(cls, fault) is not getattr(CrmUnderTest, fault)
+    def offers(cls, what: str) -> bool:
+        """Tell whether a fault, such as `hang`, is overridden, or the adapter has an ability, such as `complete`."""
+        if what in ABILITIES:
+            return hasattr(_returned_by(cls.adapter), what)
+        return getattr(cls, what) is not getattr(CrmUnderTest, what)
 
     def number(self, text: str) -> PhoneNumber:
         """Return one of the numbers as adapters get it."""
@@ -100,3 +112,11 @@ class HttpCrmUnderTest(CrmUnderTest):
 def phone(text: str, region: str = "TR") -> PhoneNumber:
     """Return a phone number, for tests: `phone("0530 123 45 67")`. Raises InvalidNumber."""
     return parse_number(text, region)
+
+
+def _returned_by(method: object) -> object:
+    """Return the class that a method says it returns; None where it says none that can be found."""
+    try:
+        return get_type_hints(method).get("return")
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return None

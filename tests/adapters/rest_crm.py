@@ -1,5 +1,6 @@
 """A CRM that speaks HTTP, with a few customers."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,13 +23,36 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
-def answer(request: Request) -> object:
+def answer(request: Request) -> dict[str, list[dict[str, Any]]]:
     """Answer as such CRMs do: a list of records, empty when there is none."""
     number = request.query["phone"]
     if number not in PEOPLE:
         return {"items": []}
     record = {"id": 7, "name": PEOPLE[number], "phones": [{"number": number}], "account": {"tier": "gold"}}
     return {"items": [record]}
+
+
+BEARER, KEY = "ge/heim", "şifre 99"
+FURTHER: Mapping[str, Any] = {
+    "bearer": BEARER,
+    "secrets": {"key": KEY},
+    "fields": {"tier": "account.tier", "owner": "owner"},
+    "steps": [{"step": "owner", "url": "/owners/{owner}", "query": {"of": "{digits}"}, "fields": {"login": "login"}}],
+    "maps": {"extension": {"of": "login", "url": "/phones?k={key}", "key": "agent", "value": "number"}},
+}
+"""What is asked about a contact that was found, and with what"""
+
+
+def answer_further(request: Request) -> object:
+    """Answer what FURTHER asks, to those who may ask."""
+    if request.headers.get("authorization") != f"Bearer {BEARER}":
+        return None
+    if request.path == "/phones":
+        return [{"agent": "veli", "number": "1003"}] if request.query == {"k": KEY} else None
+    if request.path == "/owners/3":
+        return {"login": "veli"}
+    said = answer(request)
+    return {"items": [{**record, "owner": 3} for record in said["items"]]}
 
 
 @asynccontextmanager
@@ -45,12 +69,13 @@ async def opened(url: str, role: str | None = None, **options: Any) -> AsyncIter
 class RestCrm(CrmUnderTest):
     known = KNOWN
     unknown = ("0531 123 45 67", "+49 30 89680211")
+    secrets = (BEARER, KEY, b64encode(KEY.encode()).decode())
 
     def __init__(self) -> None:
-        self.http = HttpCrm(answer)
+        self.http = HttpCrm(answer_further)
 
     def adapter(self) -> RestAdapter:
-        return RestAdapter(RestConfig.model_validate({"url": f"{self.http.url}/contacts", **OPTIONS}))
+        return RestAdapter(RestConfig.model_validate({"url": f"{self.http.url}/contacts", **OPTIONS, **FURTHER}))
 
     async def start(self) -> None:
         await self.http.start()

@@ -180,11 +180,17 @@ async def test_so_many_are_sent_at_once_and_no_more(crm: Crm) -> None:
 async def test_the_first_in_order_wins_over_the_first_to_answer_and_the_others_are_cancelled(crm: Crm) -> None:
     crm.gates = {"+905301234567": asyncio.Event(), "5301234567": asyncio.Event()}
     crm.records = {"+905301234567": [RECORD], "905301234567": [{**RECORD, "name": "Zweite"}], "5301234567": 500}
-    lookup = detach(found(crm, at_once=4))
-    await crm.until(lambda: len(crm.arrived) == 4)
-    assert not lookup.done()
-    crm.gates["+905301234567"].set()
-    assert await lookup == ["Ayşe"], "though one that hangs is still under way"
+    given = {"query": {"q": "{number}"}, "name": "name", "numbers": "phone", "at_once": 4}
+    async with opened(f"{crm.http.url}/c", "find", **given) as adapter:
+        lookup = detach(adapter.lookup(CALLER))
+        await crm.until(lambda: len(crm.arrived) == 4)
+        assert not lookup.done()
+        requests = [task for task in asyncio.all_tasks() if "_found" in repr(task)]
+        crm.gates["+905301234567"].set()
+        (contact,) = await asyncio.wait_for(lookup, 5)
+        assert contact.name == "Ayşe", "though one that hangs is still under way"
+        assert all(task.done() for task in requests)
+        assert any(task.cancelled() for task in requests)
     assert "00905301234567" not in crm.arrived
 
 
