@@ -6,6 +6,7 @@ the end, is the recipe's, and its first line, a comment, tells what it is for.
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,8 +18,11 @@ WRITTEN_BY_US = "token_file"
 
 
 def recipes() -> Mapping[str, Traversable]:
-    """Return the recipes of all installed packages, by name."""
-    packages = [entry_point.load() for entry_point in entry_points(group="tanima.recipes")]
+    """Return the recipes of all installed packages, by name; those of a package that cannot be imported are left out."""
+    packages = []
+    for entry_point in entry_points(group="tanima.recipes"):
+        with suppress(Exception):  # a stranger's package may raise anything
+            packages.append(entry_point.load())
     found = (file for package in packages for file in files(package).iterdir() if file.name.endswith(".toml"))
     return dict(sorted((file.name.removesuffix(".toml"), file) for file in found))
 
@@ -38,6 +42,10 @@ def write_recipe(name: str, to: Path) -> list[str]:
         raise ValueError(f"{name!r} is no recipe - allowed: {', '.join(known)}")
     recipe = _text(known[name])
     try:
+        secret_files = dict.fromkeys(_secret_files(tomllib.loads(recipe)))
+    except ValueError as exc:
+        raise ValueError(f"the recipe {name} is not TOML ({exc}) - allowed: TOML") from exc
+    try:
         with to.open("x", encoding="utf-8") as file:
             file.write(recipe)
     except FileExistsError as exc:
@@ -45,8 +53,7 @@ def write_recipe(name: str, to: Path) -> list[str]:
     except OSError as exc:
         raise ValueError(f"{to} cannot be written ({exc.strerror}) - allowed: a file in a writable folder") from exc
     secrets = [
-        f"Write the secret into {to.parent / secret}, readable by nobody else (chmod 600)."
-        for secret in dict.fromkeys(_secret_files(tomllib.loads(recipe)))
+        f"Write the secret into {to.parent / secret}, readable by nobody else (chmod 600)." for secret in secret_files
     ]
     steps = [
         f"Complete {to}: its comments tell what is sure, and what must be checked on site.",

@@ -87,3 +87,21 @@ def test_what_cannot_be_written_is_said(arguments: list[str], told: str, capsys:
         main(["init", *arguments])
     assert told in capsys.readouterr().err
     assert not Path("config.toml").exists()
+
+
+def test_a_package_that_cannot_be_imported_hides_no_other_ones_recipes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("no_such_package", "somebodys_recipes")
+    announced = [EntryPoint(name, name, "tanima.recipes") for name in names]
+    monkeypatch.setattr(init, "entry_points", lambda *, group: announced)
+    assert main(["init"]) == 0
+    assert "a_crm" in capsys.readouterr().out
+
+
+def test_a_recipe_that_is_not_toml_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "somebodys_recipes" / "broken.toml").write_text("# Broken\n[switch\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["init", "--recipe", "broken"])
+    assert "the recipe broken is not TOML" in capsys.readouterr().err
+    assert not (tmp_path / "config.toml").exists()
