@@ -18,7 +18,7 @@ WRITTEN_BY_US = "token_file"
 
 
 def recipes() -> Mapping[str, Traversable]:
-    """Return the recipes of all installed packages, by name; those of a package that cannot be imported are left out."""
+    """Return the recipes of all installed packages that can be imported, by name."""
     packages = []
     for entry_point in entry_points(group="tanima.recipes"):
         with suppress(Exception):  # a stranger's package may raise anything
