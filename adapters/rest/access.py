@@ -94,6 +94,8 @@ class OAuth2(AdapterConfig):
         path = Path((info.context or {}).get("folder", "."), file).resolve()
         if not os.access(path.parent, os.W_OK) or path.is_dir():  # the file itself is replaced, not written to
             raise ValueError("cannot be written - allowed: a file in a folder that can be written to")
+        if path.exists() and os.access(path, os.R_OK) and path.read_bytes()[:1] not in {b"", b"{"}:
+            raise ValueError("is there and holds no tokens, which it is for - allowed: a file that is made here")
         return str(path)
 
     @model_validator(mode="after")

@@ -157,7 +157,7 @@ class RestAdapter(Adapter):
 
     async def close(self) -> None:
         if self._session is not None:
-            self._session.close()
+            await self._session.close()
         for kept in self._maps:
             kept.close()
         await self._transport.close()

@@ -6,7 +6,7 @@ from adapters.rest.access import Login
 from adapters.rest.answer import Reading, Rest, compiled, found, scalar
 from adapters.rest.requests import Prepared
 from adapters.rest.sections import Answered
-from adapters.rest.session import Granted
+from adapters.rest.session import Granted, limited
 from adapters.rest.transport import Transport
 from proxy.adapter import AdapterError, Scalar
 
@@ -31,6 +31,9 @@ class LoginRequests:
 
     async def obtain(self, _old: Granted | None) -> Granted:
         """Return what later requests have as placeholders. Raises AdapterError."""
+        return await limited(self._asked())
+
+    async def _asked(self) -> Granted:
         values: dict[str, Scalar] = {}
         for prepared, reading, expressions in self._requests:
             request = prepared.filled(self._origin, {**self._secrets, **values}, {})

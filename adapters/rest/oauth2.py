@@ -1,12 +1,12 @@
 """Gets access tokens by OAuth2, as each CRM wants to be asked."""
 
-import asyncio
 import base64
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -15,14 +15,17 @@ from adapters.rest.answer import Answer, Rest, compiled, found
 from adapters.rest.errors import check_status, code_of
 from adapters.rest.requests import Request, plain
 from adapters.rest.sections import TOKEN, Throttle
-from adapters.rest.session import Granted
-from adapters.rest.tokens import TokenFile, Tokens
+from adapters.rest.session import Granted, limited
+from adapters.rest.tokens import TokenFile, Tokens, Writing, to_the_end
 from adapters.rest.transport import Transport
 from adapters.rest.urls import is_on_one_of, split_url
 from proxy.adapter import AdapterError
 
 LEAST_LEFT = 5.0
 """Seconds that a token from the file must still live."""
+
+LONGEST_BASE_URL = 500
+"""Characters. A host is far shorter, and nobody is to be held up by reading a longer one."""
 
 REFUSED = frozenset({400, 401, 403})
 
@@ -37,8 +40,8 @@ class OAuth2Login:
         self._base_url = compiled(options.base_url)
         self._rest = Rest(Throttle())
         self._file = TokenFile(Path(options.token_file)) if options.token_file else None
-        self._unsaved: Tokens | None = None
-        """What was given, and could not be written down"""
+        self._unsaved: tuple[Tokens | None, Tokens] | None = None
+        """What was in the file, and what was given in its place and could not be written down"""
         secrets = (
             options.client_id,
             options.grant,
@@ -51,20 +54,14 @@ class OAuth2Login:
     async def obtain(self, old: Granted | None) -> Granted:
         """Return another token than the old one: from the file if there is one, else a new one. Raises AdapterError."""
         if self._file is None:
-            return self._granted(await self._asked(None))
+            return self._granted(await limited(self._asked(None)))
         async with self._file.locked():
             kept = self._file.read(self._made_for)
-            if kept is not None and self._unsaved is None and self._is_good(kept, old):
-                return self._granted(kept)
-            writing = self._file.prepare()
-            try:
-                tokens = self._unsaved = self._unsaved or await self._asked(kept)
-            except BaseException:
-                writing.give_up()
-                raise
-            await asyncio.shield(asyncio.to_thread(writing.write, tokens))
-            self._unsaved = None
-            return self._granted(tokens)
+            if self._unsaved is not None and self._unsaved[0] != kept:
+                self._unsaved = None  # somebody has written since, and what is newer must stay
+            if kept is None or self._unsaved is not None or not self._is_good(kept, old):
+                kept = await self._renewed(kept, self._file.prepare())
+            return self._granted(kept)
 
     def request(self, refresh_token: str | None) -> Request:
         """Return the request for a token."""
@@ -83,17 +80,32 @@ class OAuth2Login:
             sent |= {"username": options.user, "password": plain(options.password)}
         pairs = {name: value for name, value in sent.items() if value is not None} | plain(options.parameters)
         url: str = plain(options.token_url)
+        form = urlencode(pairs, errors="replace")
         if options.method == "GET":
-            return Request("GET", f"{url}{'&' if '?' in url else '?'}{urlencode(pairs)}", headers)
+            return Request("GET", f"{url}{'&' if '?' in url else '?'}{form}", headers)
         if options.format == "json":
             return Request("POST", url, {**headers, "Content-Type": "application/json"}, json.dumps(pairs).encode())
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return Request("POST", url, headers, urlencode(pairs).encode())
+        return Request("POST", url, headers, form.encode())
 
     def headers(self, token: str) -> Mapping[str, str]:
         """Return the header that the CRM wants the token in."""
         scheme = self._options.scheme
         return {self._options.header.lower(): f"{scheme} {token}" if scheme else token}
+
+    async def _renewed(self, kept: Tokens | None, writing: Writing) -> Tokens:
+        try:
+            self._unsaved = self._unsaved or (kept, await limited(self._asked(kept)))
+        except BaseException:
+            writing.give_up()
+            raise
+        _, tokens = self._unsaved
+        await to_the_end(partial(self._write_down, writing, tokens))
+        return tokens
+
+    def _write_down(self, writing: Writing, tokens: Tokens) -> None:
+        writing.write(tokens)
+        self._unsaved = None
 
     async def _asked(self, kept: Tokens | None) -> Tokens:
         refresh_token = kept.refresh_token if kept is not None else None
@@ -121,6 +133,8 @@ class OAuth2Login:
         )
 
     def _lifetime(self, told: object) -> float:
+        if isinstance(told, bool):
+            return self._options.lifetime
         try:
             seconds = float(told)  # type: ignore[arg-type]  # a number, or a text of one
         except (TypeError, ValueError, OverflowError):
@@ -135,8 +149,7 @@ class OAuth2Login:
         if self._base_url is None:
             return None
         try:
-            text = tokens.base_url or ""
-            origin, _ = split_url(text if "://" in text else f"https://{text}")
+            origin = _origin_of(tokens.base_url or "")
         except ValueError as exc:
             raise AdapterError("the answer to the log-in has no URL where base_url says") from exc
         is_as_safe = origin.startswith("https:") or plain(self._options.token_url).startswith("http:")
@@ -158,3 +171,11 @@ class OAuth2Login:
             self._origin(tokens),
             max(0.0, tokens.ends - self._clock()),
         )
+
+
+def _origin_of(text: str) -> str:
+    """Return scheme, host and port of a URL, which is of https where it has no scheme. Raises ValueError."""
+    if len(text) > LONGEST_BASE_URL or "{" in text:
+        raise ValueError("is no URL of a host")
+    origin, _ = split_url(text if "://" in text else f"https://{text}")
+    return origin

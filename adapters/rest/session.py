@@ -4,8 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from proxy.adapter import AdapterError, Scalar, Unavailable
+
+T = TypeVar("T")
 
 PAUSE_AFTER_REFUSAL = 60.0
 """Seconds without a further attempt when the CRM refuses the credentials: accounts get locked, and log-ins counted."""
@@ -18,7 +21,11 @@ RENEWED_BEFORE_END = 0.2
 LONGEST_BEFORE = 300.0
 
 LONGEST_LOGIN = 10.0
-"""Seconds; what takes longer is given up, so that one lost answer does not keep everybody out."""
+"""Seconds for asking; what takes longer is given up, so that one lost answer does not keep everybody out."""
+
+LAST_WORDS = 0.8
+"""Seconds for a log-in that is being made at the end: a token that is being given, or written down, is lost otherwise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Session:
         self._pause_until = float("-inf")
         self._failure: AdapterError | None = None
         self._flight: asyncio.Task[Granted] | None = None
+        self._is_closed = False
 
     def prepare(self) -> None:
         """Log in before the first call, so that nobody has to wait for it."""
@@ -64,7 +72,7 @@ class Session:
             if now >= self._renewed_from and now >= self._pause_until:
                 self._take_off()
             return granted
-        if self._failure is not None and now < self._pause_until and self._flight is None:
+        if self._failure is not None and now < self._pause_until:
             raise _again(self._failure)
         flight = self._take_off()
         await asyncio.wait({flight})
@@ -78,22 +86,20 @@ class Session:
             self._granted, self._refused = None, refused
         return await self.current()
 
-    def close(self) -> None:
-        """End it. A log-in that is being made ends with the transport: what it brings must not be lost."""
+    async def close(self) -> None:
+        """End it, and wait for a log-in that is being made, for a while: what it brings must not be lost."""
+        self._is_closed = True
         self._failure, self._pause_until = Unavailable("the adapter is closed"), float("inf")
+        if (flight := self._flight) is not None:
+            await asyncio.wait({flight}, timeout=LAST_WORDS)
+            flight.cancel()
 
     def _take_off(self) -> "asyncio.Task[Granted]":
         """Log in as a task of its own: a caller who leaves must not take a new token along."""
         if self._flight is None:
-            self._flight = asyncio.ensure_future(self._logged_in())
+            self._flight = asyncio.ensure_future(self._obtain(self._refused or self._granted))
             self._flight.add_done_callback(self._land)
         return self._flight
-
-    async def _logged_in(self) -> Granted:
-        try:
-            return await asyncio.wait_for(self._obtain(self._refused or self._granted), LONGEST_LOGIN)
-        except TimeoutError as exc:
-            raise Unavailable("the log-in took too long") from exc
 
     def _land(self, flight: "asyncio.Task[Granted]") -> None:
         self._flight = None
@@ -101,6 +107,8 @@ class Session:
             return
         now = self._clock()
         failure = flight.exception()
+        if self._is_closed:
+            return
         if failure is None:
             self._granted = granted = flight.result()
             self._refused = self._failure = None
@@ -114,6 +122,17 @@ class Session:
             bug = AdapterError(f"a bug in the log-in ({type(failure).__name__})")
             self._failure = failure if isinstance(failure, AdapterError) else bug
             self._pause_until = now + PAUSE_AFTER_REFUSAL
+
+
+async def limited(asking: Awaitable[T]) -> T:
+    """Return what the CRM is asked for. Raises Unavailable when that takes too long.
+
+    It is for the asking alone: to keep what was given may take as long as it takes.
+    """
+    try:
+        return await asyncio.wait_for(asking, LONGEST_LOGIN)
+    except TimeoutError as exc:
+        raise Unavailable("the log-in took too long") from exc
 
 
 def _again(failure: AdapterError) -> AdapterError:

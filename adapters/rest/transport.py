@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 from yarl import URL
@@ -37,9 +37,6 @@ GZIP = b"\x1f\x8b"
 LONGEST_EXCHANGE = 60.0
 """Seconds for a request and its answer; likewise."""
 
-LAST_WORDS = 0.8
-"""Seconds for what is under way at the end: a token that is being given is lost otherwise."""
-
 KEPT_OPEN = 60.0
 """Seconds for which an idle connection is kept, for the next call."""
 
@@ -68,7 +65,6 @@ class Http:
         self._reads_failures = _tells_failures_apart(config)
         self._session: aiohttp.ClientSession | None = None
         self._free = asyncio.Semaphore(config.connections)
-        self._under_way: set[asyncio.Task[Any] | None] = set()
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -86,21 +82,16 @@ class Http:
     async def send(self, request: Request, longest: int = LONGEST_ANSWER) -> Answer:
         if self._session is None:
             raise RuntimeError("asked before it was opened")
-        task = asyncio.current_task()
-        self._under_way.add(task)
-        try:
-            self._manners.check(self._clock())
-            async with self._free:  # who waits here must still see that the CRM has asked to be left alone
-                if (wait := self._manners.enter(self._clock())) > 0:
-                    await asyncio.sleep(wait)
-                    self._manners.check(self._clock())
-                return await self._exchanged(self._session, request, longest)
-        finally:
-            self._under_way.discard(task)
+        self._manners.check(self._clock())
+        async with self._free:  # who waits here must still see that the CRM has asked to be left alone
+            if (wait := self._manners.enter(self._clock())) > 0:
+                await asyncio.sleep(wait)
+                self._manners.check(self._clock())
+            if self._session.closed:
+                raise Unavailable("the adapter is closed")
+            return await self._exchanged(self._session, request, longest)
 
     async def close(self) -> None:
-        if under_way := {task for task in self._under_way if task is not None}:
-            await asyncio.wait(under_way, timeout=LAST_WORDS)
         if self._session is not None:
             await self._session.close()
 

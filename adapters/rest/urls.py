@@ -8,7 +8,7 @@ from yarl import URL
 
 _HOST = re.compile(r"[\w.:\[\]-]+")
 
-_IN_PLACEHOLDER = re.compile(r"(?<=\{)[^{}/]*[|+][^{}]*(?=\})")
+_IN_PLACEHOLDER = re.compile(r"(?<=\{)[^{}/|+]*[|+][^{}]*(?=\})")
 """What stands in a placeholder with filters may look like a part of a URL: mask('##')."""
 
 _ALLOWED = "allowed: such as https://crm.example.com/contacts/{e164}"

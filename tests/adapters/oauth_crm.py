@@ -137,6 +137,11 @@ def credentials_in(request: Request) -> dict[str, str]:
     return sent
 
 
+def kept_in(file: Path) -> str:
+    """Return the refresh token that a file has got last."""
+    return str(list(json.loads(file.read_bytes()).values())[-1]["refresh_token"])
+
+
 def token_in(request: Request) -> str:
     """Return the access token of a search, wherever it stands."""
     if request.body:

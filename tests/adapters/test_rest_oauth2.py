@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from adapters.rest.access import OAuth2
 from adapters.rest.oauth2 import OAuth2Login
 from adapters.rest.transport import Recorded
+from adapters.rest.urls import split_url
 from proxy.adapter import AdapterError
 from proxy.testing import FakeClock, phone
 from tests.adapters.oauth_crm import CLIENT, PASSWORD, SECRET, USER, OAuthCrm, name_of
@@ -151,6 +154,8 @@ async def test_a_token_that_stands_in_a_template_is_sent_only_there(options: dic
         ("1e999", 77),
         (10**400, 77),
         ({}, 77),
+        (True, 77),
+        (False, 77),
     ],
 )
 async def test_a_token_lives_as_long_as_is_told_or_as_the_options_say(
@@ -206,6 +211,8 @@ async def test_the_answer_with_the_token_says_where_the_api_is(path: str, crm: O
         ("", "has no URL where base_url says"),
         (None, "has no URL where base_url says"),
         (["https://127.0.0.1"], "has no URL where base_url says"),
+        ("https://127.0.0.1/" + "x" * 500, "has no URL where base_url says"),
+        ("https://127.0.0.1/{'a' | b}", "has no URL where base_url says"),
     ],
 )
 async def test_a_base_url_that_is_none_or_elsewhere_is_refused(base_url: object, message: str, crm: OAuthCrm) -> None:
@@ -214,6 +221,42 @@ async def test_a_base_url_that_is_none_or_elsewhere_is_refused(base_url: object,
     assert message in str(caught.value)
     assert "example" not in str(caught.value)
     assert crm.searches == []
+
+
+async def test_a_long_base_url_holds_up_nobody(crm: OAuthCrm) -> None:
+    started = time.process_time()
+    with pytest.raises(AdapterError, match="has no URL where base_url says"):
+        await with_base_url(crm, "https://x/{" + "|" * 14_000, "127.0.0.1")
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("piece", ["|", "{|", "{", "|}", "{a|b", "+/", "{/"])
+def test_the_time_to_read_a_url_grows_with_its_length_alone(piece: str) -> None:
+    started = time.process_time()
+    with suppress(ValueError):
+        split_url("https://crm.example.com/{" + piece * 100_000)
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "path", ["/{number | mask('##/##')}?a=1", "/{a + '#' | url}/{b}", "/{a | mask('(###) #')}/{b + '?#'}"]
+)
+def test_what_stands_in_a_placeholder_is_no_part_of_a_url(path: str) -> None:
+    assert split_url(f"https://crm.example.com{path}") == ("https://crm.example.com", path)
+
+
+@pytest.mark.parametrize("path", ["/{a/#|b}", "/{a#}", "/#{a|b}"])
+def test_what_stands_in_other_braces_is(path: str) -> None:
+    with pytest.raises(ValueError, match="has a user or a fragment"):
+        split_url(f"https://crm.example.com{path}")
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "GET"}, {"format": "json"}, {"client_auth": "basic"}])
+def test_half_characters_in_a_refresh_token_are_sent_as_something_else(how: dict[str, str], tmp_path: Path) -> None:
+    table = OAuthCrm().rotating_options(tmp_path / "crm.token", token_url="http://127.0.0.1/", **how)["oauth2"]
+    request = OAuth2Login(OAuth2.model_validate(table), Recorded([])).request("a\ud800b")
+    sent = request.body.decode() if request.body else request.url
+    assert "a%3Fb" in sent or "a\\ud800b" in sent
 
 
 async def origin_given(token_url: str, base_url: str) -> str | None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import RestAdapter
+from adapters.rest import RestAdapter, RestConfig
 from proxy.adapter import AdapterError
-from proxy.testing import FakeClock, Request
-from tests.adapters.oauth_crm import OAuthCrm, credentials_in, name_of, says
+from proxy.testing import FakeClock
+from tests.adapters.oauth_crm import OAuthCrm, credentials_in, kept_in, name_of, says
 from tests.adapters.rest_crm import AYSE, opened
 
 
@@ -39,28 +37,33 @@ async def finds(adapter: RestAdapter) -> None:
     assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
 
 
-def kept_in(file: Path) -> str:
-    return str(json.loads(file.read_text(encoding="utf-8"))["refresh_token"])
-
-
 def write(file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
 
 def write_into(file: Path, change: dict[str, object]) -> None:
-    write(file, json.dumps(json.loads(file.read_bytes()) | change).encode())
+    ((made_for, kept),) = json.loads(file.read_bytes()).items()
+    write(file, json.dumps({made_for: kept | change}).encode())
 
 
-def inode_of(file: Path) -> int:
-    return file.stat().st_ino
+def write_single(file: Path) -> None:
+    """Write a file as it was when there was room for one token."""
+    ((made_for, kept),) = json.loads(file.read_bytes()).items()
+    assert kept["made_for"] == made_for
+    write(file, json.dumps(kept).encode())
 
 
 @contextmanager
 def in_the_way(file: Path) -> Iterator[None]:
     """Have a folder where the file is to be."""
+    with_it = file.with_name("aside")
+    if is_there := file.exists():
+        file.rename(with_it)
     file.mkdir()
     yield
     file.rmdir()
+    if is_there:
+        with_it.rename(file)
 
 
 def refresh_tokens_sent(crm: OAuthCrm) -> list[str]:
@@ -77,42 +80,6 @@ async def test_a_refresh_token_that_changes_is_kept_and_used_next(
             crm.revoke()
     assert refresh_tokens_sent(crm) == ["refresh-0", "refresh-1", "refresh-2", "refresh-3"]
     assert not crm.is_broken_into
-
-
-async def test_the_file_is_readable_by_nobody_else_and_replaced_as_a_whole(
-    crm: OAuthCrm, options: dict[str, Any], file: Path
-) -> None:
-    before = os.umask(0)
-    try:
-        async with crm.opened(options) as adapter:
-            await finds(adapter)
-            first = inode_of(file)
-            held = file.open(encoding="utf-8")
-            crm.revoke()
-            await finds(adapter)
-    finally:
-        os.umask(before)
-    with held:
-        assert json.loads(held.read())["refresh_token"] == "refresh-1", "who reads the old file has a whole one"
-    assert inode_of(file) != first
-    assert {stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()} == {0o600}
-    assert {each.name for each in file.parent.iterdir()} == {"crm.token", "crm.token.lock"}
-
-
-async def test_the_file_is_written_before_the_token_is_used(crm: OAuthCrm, options: dict[str, Any], file: Path) -> None:
-    kept: list[str] = []
-    behave = crm.http.behaviour
-    assert behave is not None
-
-    async def look(request: Request, writer: asyncio.StreamWriter) -> None:
-        if request.path != "/token":
-            kept.append(kept_in(file))
-        await behave(request, writer)
-
-    crm.http.behaviour = look
-    async with crm.opened(options) as adapter:
-        await finds(adapter)
-    assert kept == ["refresh-1"]
 
 
 async def test_a_restart_needs_no_token_request(crm: OAuthCrm, options: dict[str, Any]) -> None:
@@ -151,12 +118,9 @@ async def test_a_token_from_the_file_is_renewed_in_good_time(crm: OAuthCrm, opti
 
 GARBAGE = {
     "nothing": b"",
-    "no JSON": b"\xff\x00{",
-    "deep JSON": b"[" * 100_000,
-    "a list": b"[1]",
-    "a text": b'"x"',
-    "null": b"null",
-    "a table of other things": b'{"access_token": "x"}',
+    "no JSON": b"{\xff\x00",
+    "deep JSON": b'{"x":' * 50_000,
+    "a table of other things": b'{"access_token": "x", "made_for": 1, "others": [[[]]], "more": {"refresh_token": 1}}',
     "no texts": b'{"access_token": 1, "refresh_token": [], "base_url": 1, "ends": 1e99, "made_for": "x"}',
     "half of it": b'{"access_token": "x", "ends": 99999999999, "refresh_tok',
 }
@@ -171,6 +135,43 @@ async def test_garbage_in_the_file_is_as_good_as_no_file(
         await finds(adapter)
     assert refresh_tokens_sent(crm) == ["refresh-0"]
     assert kept_in(file) == "refresh-1"
+
+
+@pytest.mark.parametrize("content", [b"s3cret", b"[1]", b'"x"', b"[switch]"])
+def test_a_file_that_holds_something_else_such_as_a_secret_is_left_alone(
+    content: bytes, options: dict[str, Any], file: Path
+) -> None:
+    write(file, content)
+    with pytest.raises(ValueError, match="is there and holds no tokens, which it is for"):
+        RestConfig.model_validate({"url": "http://crm.example.com/contacts", **options})
+    assert file.read_bytes() == content
+
+
+async def test_a_file_that_is_there_and_cannot_be_read_is_told_before_anything_is_sent(
+    crm: OAuthCrm, options: dict[str, Any], file: Path
+) -> None:
+    clock = FakeClock()
+    async with crm.opened(options, clock) as adapter:
+        await finds(adapter)
+        crm.revoke()
+        with in_the_way(file), pytest.raises(AdapterError) as caught:
+            await adapter.lookup(AYSE)
+        assert str(caught.value) == "the token_file cannot be read (Is a directory)"
+        clock.advance(60.1)
+        await finds(adapter)
+    assert refresh_tokens_sent(crm) == ["refresh-0", "refresh-1"]
+
+
+async def test_a_file_of_the_time_when_there_was_room_for_one_is_read(
+    crm: OAuthCrm, options: dict[str, Any], file: Path
+) -> None:
+    async with crm.opened(options) as adapter:
+        await finds(adapter)
+    write_single(file)
+    crm.revoke()
+    async with crm.opened(options) as adapter:
+        await finds(adapter)
+    assert refresh_tokens_sent(crm) == ["refresh-0", "refresh-1"]
 
 
 @pytest.mark.parametrize("change", [{"access_token": ""}, {"refresh_token": 5}, {"base_url": {}}, {"ends": "soon"}])
@@ -209,44 +210,6 @@ async def test_tokens_of_other_options_are_not_used(
             await adapter.lookup(AYSE)
     assert len(crm.searches) == 1
     assert refresh_tokens_sent(crm)[1] == change.get("refresh_token", "refresh-0")
-
-
-async def test_a_file_that_cannot_be_written_is_told_before_anything_is_sent(crm: OAuthCrm, tmp_path: Path) -> None:
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    async with crm.opened(crm.rotating_options(folder / "crm.token")) as adapter:
-        folder.rmdir()
-        with pytest.raises(AdapterError) as caught:
-            await adapter.lookup(AYSE)
-    assert str(caught.value) == "the token_file cannot be written (No such file or directory)"
-    assert crm.token_requests == []
-
-
-async def test_a_full_disk_is_told_before_anything_is_sent(
-    crm: OAuthCrm, options: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def on_a_full_disk(*_: object) -> tuple[int, str]:
-        return os.open("/dev/full", os.O_WRONLY), str(file.with_name("new"))
-
-    async with crm.opened(options) as adapter:
-        monkeypatch.setattr("adapters.rest.tokens.tempfile.mkstemp", on_a_full_disk)
-        with pytest.raises(AdapterError) as caught:
-            await adapter.lookup(AYSE)
-    assert str(caught.value) == "the token_file cannot be written (No space left on device)"
-    assert crm.token_requests == []
-
-
-async def test_a_token_that_could_not_be_written_down_is_written_later_and_not_lost(
-    crm: OAuthCrm, options: dict[str, Any], file: Path
-) -> None:
-    clock = FakeClock()
-    async with crm.opened(options, clock) as adapter:
-        with in_the_way(file), pytest.raises(AdapterError, match=r"cannot be written \(Is a directory\)"):
-            await adapter.lookup(AYSE)
-        clock.advance(60.1)
-        await finds(adapter)
-    assert len(crm.token_requests) == 1
-    assert kept_in(file) == "refresh-1"
 
 
 async def test_a_refresh_token_is_kept_also_when_the_answer_is_of_no_use(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from adapters.rest import RestAdapter
+from adapters.rest.tokens import TokenFile, Tokens
 from proxy.adapter import Unavailable
 from proxy.detached import detach
-from tests.adapters.oauth_crm import OAuthCrm, name_of
+from tests.adapters.oauth_crm import OAuthCrm, kept_in, name_of
 from tests.adapters.rest_crm import AYSE
 
 ANOTHER_PROCESS = """
@@ -50,10 +51,6 @@ def options(crm: OAuthCrm, file: Path) -> dict[str, Any]:
 
 async def finds(adapter: RestAdapter) -> None:
     assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
-
-
-def kept_in(file: Path) -> str:
-    return str(json.loads(file.read_text(encoding="utf-8"))["refresh_token"])
 
 
 async def test_adapters_that_share_a_file_and_need_a_token_at_once_ask_for_one(
@@ -121,3 +118,40 @@ async def test_what_a_killed_process_left_behind_is_cleared_away(
         await finds(adapter)
     assert not left_behind.exists()
     assert of_another.exists()
+
+
+def of_another(options: dict[str, Any], crm: OAuthCrm, **oauth2: str) -> dict[str, Any]:
+    """Return the options of a source with the same file, at another CRM."""
+    return {**options, "oauth2": {**options["oauth2"], "token_url": f"{crm.url}/token", **oauth2}}
+
+
+async def test_sources_that_share_a_file_and_have_other_options_leave_each_other_their_tokens(
+    crm: OAuthCrm, options: dict[str, Any]
+) -> None:
+    other = OAuthCrm(rotates=True)
+    async with other.http:
+        for round_ in range(1, 4):
+            for each, of in ((crm, options), (other, of_another(options, other))):
+                async with each.opened(of) as adapter:
+                    await finds(adapter)
+                assert len(each.token_requests) == round_
+                each.revoke()
+    assert not crm.is_broken_into
+    assert not other.is_broken_into
+
+
+def test_the_tokens_of_the_eight_options_that_were_renewed_last_are_kept(file: Path) -> None:
+    shared = TokenFile(file)
+    tokens = [Tokens("access", 1.0, f"refresh {number}", None, f"options {number}") for number in range(9)]
+    for each in (*tokens[:8], tokens[0], tokens[8]):
+        shared.prepare().write(each)
+    assert [shared.read(each.made_for) for each in tokens] == [tokens[0], None, *tokens[2:]]
+
+
+def test_there_is_room_for_a_token_beside_those_of_others(file: Path) -> None:
+    shared = TokenFile(file)
+    shared.prepare().write(Tokens("x" * 60_000, 1.0, None, None, "options 1"))
+    writing = shared.prepare()
+    (new,) = file.parent.glob("*.new")
+    assert new.stat().st_size > 120_000
+    writing.give_up()
