@@ -157,7 +157,7 @@ async def test_a_request_that_is_always_refused_does_not_cost_the_others_their_t
     assert behave is not None
 
     async def forbids(request: object, writer: object) -> None:
-        forbidden = getattr(request, "path") == "/forbidden"  # noqa: B009
+        forbidden = getattr(request, "path") == "/forbidden"  # noqa: B009 - the type does not tell of it
         await (says(401, {}) if forbidden else behave)(request, writer)  # type: ignore[arg-type]
 
     crm.http.behaviour = forbids

@@ -58,7 +58,7 @@ def number_of_its_own() -> str:
 
 
 def person_of_any_number(request: object) -> object:
-    return {"items": [{"title": "Örnek Şahıs Bir", "tier": "gold", "phones": [getattr(request, "query")["phone"]]}]}  # noqa: B009
+    return {"items": [{"title": "Örnek Şahıs Bir", "tier": "gold", "phones": [getattr(request, "query")["phone"]]}]}  # noqa: B009 - the type does not tell of it
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def keeping(*secrets: str, request: str) -> Configuration:
 
 
 def recordings_of(configuration: Configuration) -> list[tuple[str, Sequence[bytes]]]:
-    return [(one.settings.name, getattr(one.adapter, "recordings")) for one in configuration.sources]  # noqa: B009
+    return [(one.settings.name, getattr(one.adapter, "recordings")) for one in configuration.sources]  # noqa: B009 - the type does not tell of it
 
 
 def complaint(configuration: Configuration, *recordings: str) -> str:
