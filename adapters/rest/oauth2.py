@@ -48,6 +48,7 @@ class OAuth2Login:
             plain(options.token_url),
             plain(options.refresh_token),
             options.user,
+            plain(options.parameters),
         )
         self._made_for = hashlib.sha256(json.dumps(secrets).encode()).hexdigest()
 

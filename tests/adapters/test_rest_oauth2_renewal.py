@@ -240,6 +240,7 @@ async def test_a_token_endpoint_that_never_answers_is_given_up_and_asked_again(
     assert {str(failure) for failure in failures} == {"the log-in took too long"}
     assert {type(failure) for failure in failures} == {Unavailable}
     assert len(crm.token_requests) == 1
+    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 10.0)
     crm.token_behaviour = None
     clock.advance(1.1)
     await all_found(adapter)
