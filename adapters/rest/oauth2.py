@@ -48,7 +48,7 @@ class OAuth2Login:
             plain(options.token_url),
             plain(options.refresh_token),
             options.user,
-            plain(options.parameters),
+            None if options.grant == "refresh_token" else plain(options.parameters),  # a refresh token serves once
         )
         self._made_for = hashlib.sha256(json.dumps(secrets).encode()).hexdigest()
 
