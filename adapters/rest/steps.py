@@ -45,7 +45,8 @@ class FurtherStep:
         if wanted is None or (self._when is not None and not holds(self._when, about)):
             return contact
         filled = {**values, **wanted}
-        key = tuple(sorted((name, as_text(value)) for name, value in filled.items() if name in self._prepared.names))  # type: ignore[arg-type]
+        named = ((name, value) for name, value in filled.items() if name in self._prepared.names)
+        key = tuple(sorted((name, as_text(value)) for name, value in named if not isinstance(value, list)))
         added = self._kept.get(key)
         if added is None:
             try:

@@ -14,7 +14,7 @@ from adapters.rest import RestAdapter
 from proxy.testing import FakeClock, HttpCrm, Request
 from proxy.testing.behaviours import answers
 from proxy.testing.http_crm import Behaviour
-from tests.adapters.rest_crm import OPTIONS, opened
+from tests.adapters.rest_crm import AYSE, OPTIONS, opened
 
 CLIENT, SECRET = "client-1", "s3cr3t-of-the-client"
 USER, PASSWORD = "tanıma", "s3cr3t-of-the-user"
@@ -169,3 +169,8 @@ def set_clock(adapter: RestAdapter, clock: FakeClock) -> None:
     for part in (session, login, adapter._asking, adapter._transport):
         if hasattr(part, "_clock"):
             part._clock = clock
+
+
+async def finds(adapter: RestAdapter) -> None:
+    """See that the CRM is asked as somebody who is logged in."""
+    assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]

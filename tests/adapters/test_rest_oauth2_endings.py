@@ -21,7 +21,7 @@ from adapters.rest.transport import Recorded
 from proxy.adapter import Unavailable
 from proxy.detached import detach
 from proxy.testing.behaviours import hangs
-from tests.adapters.oauth_crm import OAuthCrm, kept_in, name_of
+from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in
 from tests.adapters.rest_crm import AYSE
 
 
@@ -40,10 +40,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(crm: OAuthCrm, file: Path) -> dict[str, Any]:
     return crm.rotating_options(file)
-
-
-async def finds(adapter: RestAdapter) -> None:
-    assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
 
 
 class SlowDisk:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import RestAdapter, RestConfig
+from adapters.rest import RestConfig
 from proxy.adapter import AdapterError
 from proxy.testing import FakeClock
-from tests.adapters.oauth_crm import OAuthCrm, credentials_in, kept_in, name_of, says
+from tests.adapters.oauth_crm import OAuthCrm, credentials_in, finds, kept_in, says
 from tests.adapters.rest_crm import AYSE, opened
 
 
@@ -31,10 +31,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(crm: OAuthCrm, file: Path) -> dict[str, Any]:
     return crm.rotating_options(file)
-
-
-async def finds(adapter: RestAdapter) -> None:
-    assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
 
 
 def write(file: Path, content: bytes) -> None:

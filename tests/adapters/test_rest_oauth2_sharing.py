@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import RestAdapter
 from adapters.rest.tokens import TokenFile, Tokens
 from proxy.adapter import Unavailable
 from proxy.detached import detach
-from tests.adapters.oauth_crm import OAuthCrm, kept_in, name_of
+from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in, name_of
 from tests.adapters.rest_crm import AYSE
 
 ANOTHER_PROCESS = """
@@ -47,10 +46,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(crm: OAuthCrm, file: Path) -> dict[str, Any]:
     return crm.rotating_options(file)
-
-
-async def finds(adapter: RestAdapter) -> None:
-    assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
 
 
 async def test_adapters_that_share_a_file_and_need_a_token_at_once_ask_for_one(

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import RestAdapter
 from proxy.adapter import AdapterError
 from proxy.testing import FakeClock, Request
-from tests.adapters.oauth_crm import OAuthCrm, kept_in, name_of
+from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in
 from tests.adapters.rest_crm import AYSE
 
 
@@ -34,10 +33,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(crm: OAuthCrm, file: Path) -> dict[str, Any]:
     return crm.rotating_options(file)
-
-
-async def finds(adapter: RestAdapter) -> None:
-    assert [contact.name for contact in await adapter.lookup(AYSE)] == [name_of(AYSE.e164)]
 
 
 def inode_of(file: Path) -> int:
