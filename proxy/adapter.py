@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, model_val
 from proxy.errors import AdapterError, Unavailable
 from proxy.model import Contact, Scalar, as_text
 from proxy.phone import PhoneNumber
+from proxy.secret_files import read_secret_file
 
 __all__ = [
     "Adapter",
@@ -54,16 +55,17 @@ class AdapterConfig(BaseModel):
     def _read_secret_files(cls, options: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - raw input of a validator
         if not isinstance(options, Mapping):
             return options
-        folder = Path((info.context or {}).get("folder", "."))
+        context = info.context or {}
+        folder, files = Path(context.get("folder", ".")), context.get("secret_files", [])
         read = dict(options)
         for attribute, model_field in cls.model_fields.items():
             name = model_field.alias or attribute
             if _is_secret(model_field.annotation):
-                _read_file(read, name, folder)
+                files.append(read_secret_file(read, name, folder))
             elif _is_table_of_secrets(model_field.annotation) and isinstance(read.get(name), Mapping):
                 table = read[name] = dict(read[name])
                 for file in [key for key in table if isinstance(key, str) and key.endswith("_file")]:
-                    _read_file(table, file.removesuffix("_file"), folder)
+                    files.append(read_secret_file(table, file.removesuffix("_file"), folder))
         return read
 
 
@@ -186,28 +188,6 @@ class Inspectable(Protocol):
 
     async def inspect(self, number: PhoneNumber) -> Inspection:
         """Ask the CRM as `lookup` does, for a number that nobody has. Raises like `lookup`."""
-
-
-def _read_file(table: dict[str, Any], name: str, folder: Path) -> None:
-    """Put the content of the file that `name` with `_file` behind it names into its place."""
-    file = table.get(f"{name}_file")
-    if not isinstance(file, str):
-        return
-    if name in table:
-        raise ValueError(f"{name} and {name}_file are both given - allowed: one of them")
-    table[name] = _content(name, folder / file)
-    del table[f"{name}_file"]
-
-
-def _content(name: str, file: Path) -> str:
-    try:
-        content = file.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
-        raise ValueError(f"{name}_file cannot be read ({reason}) - allowed: a readable file") from exc
-    if not content:
-        raise ValueError(f"{name}_file is empty - allowed: a file with the secret in it")
-    return content
 
 
 def _is_secret(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything

@@ -5,7 +5,9 @@
     ├── InvalidNumber         a text that is no valid phone number
     └── AdapterError          a lookup gave no answer, and asking again at once would not help
         └── Unavailable       trouble that may pass: the only error that is tried again
-            └── DeadlineExceeded   the proxy's own: a source or the whole lookup took too long
+            ├── DeadlineExceeded   the proxy's own: a source or the whole lookup took too long
+            ├── CircuitOpen        the proxy's own: the source is left alone for a while, and was not asked
+            └── Overloaded         the proxy's own: too many lookups are under way, and the source was not asked
 
 A message is one sentence for an operator. It never holds a phone number, a name or a secret.
 """
@@ -49,3 +51,11 @@ class Unavailable(AdapterError):
 
 class DeadlineExceeded(Unavailable):
     """An attempt, or the whole lookup, took longer than it may."""
+
+
+class CircuitOpen(Unavailable):
+    """A source was not asked: it has failed too often, or has asked to be left alone."""
+
+
+class Overloaded(Unavailable):
+    """A source was not asked: as many lookups as it may have are under way."""

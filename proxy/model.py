@@ -27,6 +27,7 @@ class Reason(StrEnum):
     WITHHELD = "withheld"
     BAD_NUMBER = "bad_number"
     CRM_FAILED = "crm_failed"
+    OVERLOAD = "overload"
     REFUSED = "refused"
     BUG = "bug"
 

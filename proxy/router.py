@@ -1,10 +1,10 @@
 """From a call to a decision, whatever happens on the way."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proxy.directory import Directory
-from proxy.errors import AdapterError
+from proxy.errors import AdapterError, Overloaded
 from proxy.model import Call, Decision, Reason, Via
 from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
 from proxy.rules import Considered, Rule, Situation, Standing, choose, explain
@@ -86,26 +86,26 @@ class CallRouter:
         knowledge = await self._learn(call)
         return Explanation(knowledge, explain(knowledge.situation, self._routing.rules), self._decide(knowledge))
 
+    def refuse(self, call: Call) -> Decision:
+        """Return the decision for a call that may not be asked about: the one for a caller whom nobody knows."""
+        knowledge = _without_lookup(call)
+        return replace(self._decide(knowledge), reason=Reason.REFUSED, rule="")
+
     def fall_back(self, reason: Reason) -> Decision:
         """Return the decision for when there is nothing to decide by."""
         return Decision(self._routing.default, reason)
 
     async def _learn(self, call: Call) -> Knowledge:
-        match call.caller:
-            case Extension():
-                return Knowledge(Situation(call, Standing.INTERNAL), Reason.INTERNAL_CALLER)
-            case Withheld():
-                return Knowledge(Situation(call, Standing.WITHHELD), Reason.WITHHELD)
-            case Unreadable(why):
-                return Knowledge(Situation(call, Standing.UNCLEAR), Reason.BAD_NUMBER, failure=why)
-            case PhoneNumber() as number:
-                return await self._look_up(call, number)
+        if isinstance(call.caller, PhoneNumber):
+            return await self._look_up(call, call.caller)
+        return _without_lookup(call)
 
     async def _look_up(self, call: Call, number: PhoneNumber) -> Knowledge:
         try:
             finding = await self._directory.find(number, self._deadline)
         except AdapterError as exc:
-            return Knowledge(Situation(call, Standing.UNCLEAR), Reason.CRM_FAILED, failure=str(exc))
+            reason = Reason.OVERLOAD if isinstance(exc, Overloaded) else Reason.CRM_FAILED
+            return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc))
         if finding.contact is None:
             return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER, finding.via)
         return Knowledge(Situation(call, Standing.KNOWN, finding.contact), Reason.NO_RULE, finding.via)
@@ -120,3 +120,16 @@ class CallRouter:
         rule, target = chosen
         name = (rule.greeting or routing.greeting).render(contact) if contact else ""
         return Decision(target, Reason.RULE, knowledge.via, name, rule.name)
+
+
+def _without_lookup(call: Call) -> Knowledge:
+    """Return what is known of a call when no CRM is asked."""
+    match call.caller:
+        case Extension():
+            return Knowledge(Situation(call, Standing.INTERNAL), Reason.INTERNAL_CALLER)
+        case Withheld():
+            return Knowledge(Situation(call, Standing.WITHHELD), Reason.WITHHELD)
+        case Unreadable(why):
+            return Knowledge(Situation(call, Standing.UNCLEAR), Reason.BAD_NUMBER, failure=why)
+        case PhoneNumber():
+            return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER)

@@ -18,6 +18,7 @@ _REASONS = {
     Reason.WITHHELD: "the number is withheld",
     Reason.BAD_NUMBER: "the number cannot be read",
     Reason.CRM_FAILED: "the CRM could not be asked",
+    Reason.OVERLOAD: "too many lookups are under way",
 }
 
 

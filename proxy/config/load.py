@@ -8,18 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from proxy.adapter import Adapter, Enriching
+from proxy.adapter import Adapter, AdapterConfig, Enriching
 from proxy.config.crosscheck import crosscheck
 from proxy.config.sentences import Path, key_of, sentences
 from proxy.config.settings import Settings, SourceSettings, SwitchSettings
 from proxy.config.values import FromEnvironment
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
+from proxy.secret_files import is_readable_by_everybody, read_secret_file
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+_SECRETS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("switch", "access"), "tokens"),
+    (("cache",), "snapshot_key"),
+    (("admin",), "token"),
+)
+"""Sections, and the secrets in them that may stand in files. Those of adapters are their own to read."""
 
 Tree = dict[str, Any]
 """Settings as plain tables, lists and scalars."""
@@ -31,6 +39,8 @@ class ConfiguredSource:
 
     settings: SourceSettings
     adapter: Adapter
+    options: AdapterConfig = field(default=AdapterConfig(), repr=False)
+    """As the adapter has read them, with its secrets"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +51,72 @@ class Configuration:
     sources: tuple[ConfiguredSource, ...]
     from_environment: frozenset[str] = field(default=frozenset(), repr=False)
     """What ${NAME} stood for, and what the environment says about sources: not to be printed"""
+    folder: FilePath = FilePath()
+    """To which the files that it names are relative"""
+    warnings: tuple[str, ...] = ()
+    """What does not keep it from being used"""
 
 
 def load(file: FilePath) -> Configuration:
     """Read and check a TOML file. Raises ConfigError with all problems."""
     problems: list[str] = []
+    folder = file.resolve().parent
+    secret_files: list[FilePath | None] = []
     written = _parsed(file)
     environment = _from_environment(problems)
     tree = _merged(_interpolated(written, problems), environment)
+    secret_files += _read_secret_files(tree, folder, problems)
     settings: Settings | None = None
     try:
         settings = Settings(**tree)
     except ValidationError as exc:
         problems += sentences(exc, tree, Settings)
     problems += crosscheck(tree)
-    context = {"folder": str(file.resolve().parent), "region": _region(tree)}
+    context = {"folder": str(folder), "region": _region(tree), "secret_files": secret_files}
     adapters = [_build_adapter(tree, index, context, problems) for index in _sources_to_build(tree)]
     if settings is None or problems:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
     named = {os.environ.get(name, "") for name in _VARIABLE.findall(repr(written))}
     from_environment = frozenset({*named, *_texts_in(environment.get("sources"))} - {""})
-    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, built)), from_environment)
+    sources = tuple(ConfiguredSource(one, *parts) for one, parts in zip(settings.sources, built, strict=True))
+    secrets = {*_secrets_in(settings), *_secrets_in([source.options for source in sources])}
+    with_secrets = [file] if secrets.intersection(_texts_in(written)) else []
+    warnings = tuple(
+        f"{each} can be read by everybody on this machine, and holds a secret - better: chmod 600"
+        for each in (*with_secrets, *filter(None, secret_files))
+        if is_readable_by_everybody(each)
+    )
+    return Configuration(settings, sources, from_environment, folder, warnings)
+
+
+def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Iterator[FilePath | None]:
+    """Put secrets that stand in files into their places in the sections of our own."""
+    for path, name in _SECRETS:
+        table: Any = tree
+        for key in path:
+            table = table.get(key) if isinstance(table, dict) else None
+        if not isinstance(table, dict):
+            continue
+        try:
+            yield (file := read_secret_file(table, name, folder))
+        except ValueError as exc:
+            problems.append(f"{key_of(path, tree)}: {exc}")
+            table.pop(f"{name}_file")
+        else:
+            if file is not None and name == "tokens":
+                table[name] = table[name].split()
+
+
+def _secrets_in(node: object) -> Iterator[str]:
+    """Yield the secrets at any depth of a model."""
+    if isinstance(node, SecretStr):
+        yield node.get_secret_value()
+    elif isinstance(node, BaseModel):
+        yield from _secrets_in(dict(node))
+    elif isinstance(node, (Mapping, list, tuple)):
+        for below in node.values() if isinstance(node, Mapping) else node:
+            yield from _secrets_in(below)
 
 
 def _parsed(file: FilePath) -> Tree:
@@ -148,8 +202,10 @@ def _region(tree: Tree) -> str:
     return region if isinstance(region, str) else SwitchSettings.model_fields["region"].get_default()
 
 
-def _build_adapter(tree: Tree, index: int, context: Mapping[str, str], problems: list[str]) -> Adapter | None:
-    """Return the adapter of one source, or None and add the problems."""
+def _build_adapter(
+    tree: Tree, index: int, context: Mapping[str, Any], problems: list[str]
+) -> tuple[Adapter, AdapterConfig] | None:
+    """Return the adapter of one source with its options, or None and add the problems."""
     source, path = tree["sources"][index], ("sources", index)
     role = source.get("role", "find")
     try:
@@ -161,7 +217,7 @@ def _build_adapter(tree: Tree, index: int, context: Mapping[str, str], problems:
         problems.append(f"{key_of((*path, 'role'), tree)}: this adapter cannot enrich - allowed: find")
     try:
         options = adapter_class.Config.model_validate(source.get("options", {}), context={"role": role, **context})
-        return adapter_class(options)
+        return adapter_class(options), options
     except ValidationError as exc:
         problems += sentences(exc, tree, adapter_class.Config, (*path, "options"))
     except ValueError as exc:

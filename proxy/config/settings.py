@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from proxy.config.values import (
     GreetingSetting,
+    LongSecret,
     Names,
+    Networks,
     Number,
     Seconds,
     TableValue,
@@ -18,6 +20,7 @@ from proxy.config.values import (
     WholeNumber,
     YesOrNo,
     as_list,
+    is_loopback,
     parse_holidays,
     parse_kinds,
     parse_listen,
@@ -41,6 +44,23 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
+class AccessSettings(Section):
+    """`[switch.access]`: who may ask. Others are answered like callers whom nobody knows."""
+
+    tokens: list[LongSecret] = []
+    """Secrets of at least 16 characters, one of which the switch must bring; two while they are exchanged"""
+    allow: Networks = ()
+    """Addresses and networks that may ask; all when left out"""
+    trusted_proxies: Networks = ()
+    """Addresses and networks of proxies whose X-Forwarded-For is believed"""
+    rate: Annotated[Number, Field(gt=0, le=100_000)] | None = None
+    """Calls a second from one address, over time; any number when left out"""
+    burst: Annotated[WholeNumber, Field(ge=1, le=1_000_000)] = 100
+    """Calls at once from one address, where there is a rate"""
+
+    _lists = field_validator("tokens", "allow", "trusted_proxies", mode="before")(as_list)
+
+
 class SwitchSettings(Section):
     """`[switch]`: how the switch asks."""
 
@@ -58,6 +78,10 @@ class SwitchSettings(Section):
     """Seconds for which the switch may be kept waiting"""
     default: TargetSetting
     """Target when nobody can tell: the CRM is down or too slow, the number is nonsense"""
+    connections: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 1000
+    """Connections at the most; a further one takes the place of one that is silent"""
+    access: AccessSettings = AccessSettings()
+    """Who may ask; everybody when left out"""
 
 
 class RoutingSettings(Section):
@@ -152,6 +176,24 @@ class CacheSettings(Section):
     """After its ttl a contact still answers when the CRM cannot"""
     size: Annotated[WholeNumber, Field(gt=0, le=10_000_000)] = 50000
     """Numbers kept at the most"""
+    refresh_ahead: Annotated[Number, Field(ge=0, le=86400 * 365)] = 0
+    """So long before its ttl ends, a call makes the CRM be asked again, and does not wait for it"""
+    recheck: Annotated[Number, Field(ge=0, le=3600)] = 5
+    """For so long after a lookup failed, a number with a stale contact is not looked up again"""
+    snapshot: Annotated[str, Field(min_length=1)] | None = None
+    """File that keeps the cache over a restart, encrypted; relative to this file's folder"""
+    snapshot_key: LongSecret | None = None
+    """Secret of at least 16 characters, with which the snapshot is encrypted"""
+    snapshot_every: Annotated[Number, Field(ge=1, le=86400)] = 60
+    """Seconds between two snapshots; one more is made at the end"""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "CacheSettings":
+        if (self.snapshot is None) != (self.snapshot_key is None):
+            raise ValueError("has one of snapshot and snapshot_key without the other - allowed: both or neither")
+        if self.refresh_ahead >= self.ttl:
+            raise ValueError("has a refresh_ahead that is not below ttl - allowed: a part of ttl, such as a tenth")
+        return self
 
 
 class SourceSettings(Section):
@@ -177,6 +219,14 @@ class SourceSettings(Section):
     """Seconds between attempts at the most"""
     wait_jitter: Annotated[Number, Field(ge=0, le=30)] = 0.05
     """Seconds added to each wait at the most, by chance"""
+    concurrency: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 100
+    """Lookups under way at the most; a further one is answered at once as if the CRM had failed"""
+    breaker_failures: Annotated[WholeNumber, Field(ge=1, le=1000)] = 10
+    """After so many failed attempts in a row it is left alone for a while"""
+    breaker_pause: Annotated[Number, Field(gt=0, le=3600)] = 5
+    """Seconds for which it is left alone; then one lookup tries"""
+    retry_budget: Annotated[Number, Field(ge=0, le=10)] = 0.2
+    """Second and further attempts for each lookup, over time"""
     options: dict[str, Any] = {}
     """What the adapter wants to know"""
 
@@ -184,6 +234,21 @@ class SourceSettings(Section):
     def _newest_needs_a_field(self) -> "SourceSettings":
         if (self.several is Several.NEWEST) != bool(self.newest_by):
             raise ValueError('has one of several = "newest" and newest_by without the other - allowed: both or neither')
+        return self
+
+
+class AdminSettings(Section):
+    """`[admin]`: a second address, for the operator's own commands."""
+
+    listen: Annotated[tuple[str, int], read_by(parse_listen)] | None = None
+    """Where `tanima erase` finds a running server, HOST:PORT; nowhere when left out"""
+    token: LongSecret | None = None
+    """Secret of at least 16 characters that must be brought; needed where others than this machine can ask"""
+
+    @model_validator(mode="after")
+    def _others_need_a_token(self) -> "AdminSettings":
+        if self.listen and self.token is None and not is_loopback(self.listen[0]):
+            raise ValueError("listens to other machines without a token - allowed: 127.0.0.1, or a token")
         return self
 
 
@@ -210,6 +275,8 @@ class Settings(BaseSettings):
     """How long answers are kept"""
     sources: Annotated[list[SourceSettings], Field(min_length=1)]
     """At least one [[sources]]: who is asked about a number"""
+    admin: AdminSettings = AdminSettings()
+    """A second address, for the operator's own commands"""
 
     @classmethod
     def settings_customise_sources(

@@ -4,12 +4,13 @@ import re
 import tomllib
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from holidays import HolidayBase, country_holidays
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
 from proxy.phone import NUMBER_TYPES
 from proxy.rules.greeting import Greeting
@@ -19,6 +20,9 @@ from proxy.target import Target
 T = TypeVar("T")
 
 HIGHEST_PORT = 65535
+
+SHORTEST_SECRET = 16
+"""Characters of a secret that nobody can guess by trying."""
 
 
 def read_by(parse: Callable[[str], T]) -> PlainValidator:
@@ -56,6 +60,28 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
         raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def parse_network(text: str) -> IPv4Network | IPv6Network:
+    """Read an address or a network, such as `192.0.2.0/24`. Raises ValueError."""
+    try:
+        return ip_network(text)
+    except ValueError as exc:
+        raise ValueError("is not a network - allowed: such as 192.0.2.7 or 192.0.2.0/24") from exc
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"is too short - allowed: a secret of at least {SHORTEST_SECRET} characters")
+    return secret
 
 
 def parse_path(text: str) -> str:
@@ -112,6 +138,8 @@ YesOrNo = Annotated[bool, Field(strict=True), BeforeValidator(_as_literal)]
 Seconds = Annotated[Number, Field(gt=0, le=86400 * 365)]
 TargetSetting = Annotated[Target, read_by(Target.parse)]
 GreetingSetting = Annotated[Greeting, read_by(Greeting)]
+LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+Networks = tuple[Annotated[IPv4Network | IPv6Network, read_by(parse_network)], ...]
 Names = Annotated[list[str], Field(min_length=1)]
 
 

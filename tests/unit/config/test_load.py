@@ -133,7 +133,7 @@ def test_the_environment_is_told_like_the_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("TANIMA_BOGUS", "1")
     monkeypatch.setenv("TANIMA_RULES", "no json")
     first, second = problems_of(written(tmp_path, STATIC))
-    assert first.startswith("TANIMA_BOGUS: is not a setting - allowed: TANIMA_CACHE, ")
+    assert first.startswith("TANIMA_BOGUS: is not a setting - allowed: TANIMA_ADMIN, TANIMA_CACHE, ")
     assert second.startswith("environment: ")
     assert second.endswith(" - allowed: JSON for lists and tables")
 
