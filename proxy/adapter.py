@@ -26,6 +26,7 @@ __all__ = [
     "Completing",
     "Contact",
     "Enriching",
+    "Forgetting",
     "Inspectable",
     "Inspection",
     "PhoneNumber",
@@ -135,6 +136,14 @@ class Completing(Protocol):
         Until the first is yielded, the contact is of no use: if that takes too long or fails, the lookup has
         failed. After it, the contact is answered with what has been added by then. Raises like `lookup`.
         """
+
+
+@runtime_checkable
+class Forgetting(Protocol):
+    """An adapter that keeps something of its own about contacts, for `tanima erase`."""
+
+    def forget(self, number: PhoneNumber) -> None:
+        """Drop all that is kept and that may be about a number; what is being asked for must not bring it back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """A bounded store of contacts by number, each of them fresh, stale or gone at a given time."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from proxy.model import Contact
 
@@ -14,6 +16,10 @@ class Entry:
     contact: Contact | None
     fresh_until: float
     stale_until: float
+    refresh_from: float = math.inf
+    """From then on a call lets the CRM be asked again, ahead of expiry"""
+    recheck_from: float = -math.inf
+    """Until then a stale contact answers without a lookup, since one has failed"""
 
     def is_fresh(self, now: float) -> bool:
         """Tell whether the entry may answer a call without asking the CRM."""
@@ -28,6 +34,8 @@ class ContactCache:
 
     def __init__(self, size: int) -> None:
         self._entries: LRUCache[str, Entry] = LRUCache(maxsize=size)
+        self.changes = 0
+        """Counts what was put and dropped"""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -37,13 +45,37 @@ class ContactCache:
         entry: Entry | None = self._entries.get(e164)
         if entry is None or now < entry.stale_until:
             return entry
-        del self._entries[e164]
+        self.drop(e164)
         return None
 
     def put(self, e164: str, entry: Entry) -> None:
         """Keep an entry in the place of any earlier one."""
         self._entries[e164] = entry
+        self.changes += 1
 
-    def drop(self, e164: str) -> None:
-        """Forget a number."""
-        self._entries.pop(e164, None)
+    def drop(self, e164: str) -> bool:
+        """Forget a number, and tell whether it was known."""
+        was_known = self._entries.pop(e164, None) is not None
+        self.changes += was_known
+        return was_known
+
+    def resized(self, size: int) -> "ContactCache":
+        """Return a cache of this size that has taken over the entries, or the last used of them; this one is empty."""
+        if size == self._entries.maxsize:
+            return self
+        other = ContactCache(size)
+        other.changes = self.changes + 1
+        while self._entries:
+            e164, entry = self._entries.popitem()  # the one that was not used for longest first
+            other.put(e164, entry)
+        return other
+
+    def parts(self, length: int = 1000) -> Iterator[list[tuple[str, Entry]]]:
+        """Yield the entries that there are now, so many at a time, without counting that as use.
+
+        In between entries may be put and dropped: those that are dropped are not yielded.
+        """
+        numbers = list(self._entries)
+        for place in range(0, len(numbers), length):
+            part = (e164 for e164 in numbers[place : place + length] if e164 in self._entries)
+            yield [(e164, Cache.__getitem__(self._entries, e164)) for e164 in part]

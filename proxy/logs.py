@@ -5,13 +5,15 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, TextIO
 
 import structlog
 
+from proxy.breaker import State
 from proxy.errors import ProxyError
 from proxy.sources import Asked
+from proxy.upstream import Guarded
 from proxy.web.switch import Answered
 
 Event = MutableMapping[str, Any]
@@ -41,6 +43,7 @@ def set_up(stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every file, also of a log beside the TOML
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -73,6 +76,50 @@ def source_asked(asked: Asked) -> None:
     if asked.outcome in {"failed", "incomplete"}:
         event = "source_failed" if asked.outcome == "failed" else "source_incomplete"
         log.warning(event, source=asked.source, error=asked.note, ms=round(asked.seconds * 1000, 1))
+
+
+def source_guarded(guarded: Guarded) -> None:
+    """Write when a source is left alone, and when it is asked again."""
+    if guarded.state is State.CLOSED:
+        log.info("source_closed", source=guarded.source)
+    else:
+        event = "source_throttled" if guarded.state is State.THROTTLED else "source_open"
+        log.warning(event, source=guarded.source, error=guarded.reason)
+
+
+def configuration_warning(text: str) -> None:
+    """Write what is doubtful about the configuration."""
+    log.warning("configuration", problem=text)
+
+
+def few_descriptors(wanted: int, possible: int) -> None:
+    """Write that this process may have fewer connections than the configuration says."""
+    log.warning("few_descriptors", wanted=wanted, possible=possible)
+
+
+def reloaded(sources: int, rules: int) -> None:
+    """Write that the configuration has been read again, and is the one that counts."""
+    log.info("reloaded", sources=sources, rules=rules)
+
+
+def reload_refused(problems: Sequence[str], count: int) -> None:
+    """Write why the configuration was not taken; `count` tells how often that has been."""
+    log.error("reload_refused", problems=list(problems), count=count)
+
+
+def snapshot_read(entries: int, seconds: float) -> None:
+    """Write how many entries of the cache have survived."""
+    log.info("snapshot_read", entries=entries, ms=round(seconds * 1000, 1))
+
+
+def snapshot_failed(exc: ProxyError) -> None:
+    """Write why a snapshot could not be read, or written."""
+    log.warning("snapshot_failed", error=str(exc))
+
+
+def erased(was_known: bool) -> None:  # noqa: FBT001 - it is what is told
+    """Write that a number was erased, without the number."""
+    log.info("erased", was_known=was_known)
 
 
 def bug(where: str, exc: BaseException) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.detached import detach
-from proxy.errors import AdapterError, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
 from proxy.matching import Several, distinct, holders, pick
 from proxy.model import Contact
 from proxy.phone import PhoneNumber
@@ -27,7 +27,7 @@ class Asked:
 
     source: str
     outcome: str
-    """`found`, `unknown`, `failed`, `completed`, `incomplete` or `enriched`"""
+    """`found`, `unknown`, `failed`, `not asked`, `completed`, `incomplete` or `enriched`"""
     seconds: float
     note: str = ""
     """A sentence, where the outcome alone does not tell enough"""
@@ -101,7 +101,7 @@ class Sources:
             possible = distinct(holding)
             contact = pick(possible, source.several, source.newest_by)
         except AdapterError as exc:
-            self._tell(source.upstream, "failed", started, str(exc))
+            self._tell(source.upstream, _outcome(exc), started, str(exc))
             return exc
         outcome = "unknown" if contact is None else "found"
         self._tell(
@@ -132,7 +132,7 @@ class Sources:
                 enriched = await upstream.enrich(contact)
             except AdapterError as exc:
                 is_whole = False
-                self._tell(upstream, "failed", started, str(exc))
+                self._tell(upstream, _outcome(exc), started, str(exc))
                 continue
             self._tell(upstream, "enriched", started)
             try:
@@ -156,10 +156,16 @@ def _about(returned: int, holding: int, possible: int, several: Several) -> str:
     return "; ".join(notes)
 
 
+def _outcome(exc: AdapterError) -> str:
+    return "not asked" if isinstance(exc, (CircuitOpen, Overloaded)) else "failed"
+
+
 def _summed_up(failures: Mapping[str, AdapterError]) -> AdapterError:
     if len(failures) == 1:
         return next(iter(failures.values()))
     message = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
-    if all(isinstance(failure, Unavailable) for failure in failures.values()):
-        return Unavailable(message)
+    kinds: tuple[type[AdapterError], ...] = (CircuitOpen, Overloaded, Unavailable)
+    for kind in kinds:
+        if all(isinstance(failure, kind) for failure in failures.values()):
+            return kind(message)
     return AdapterError(message)

@@ -1,15 +1,16 @@
-"""One source's adapter, with attempts and an attempt's time limit round it."""
+"""One source's adapter, with attempts, time limit, breaker and bulkhead round it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
-from proxy.adapter import Adapter, Completing, Enriching
+from proxy.adapter import Adapter, Completing, Enriching, Forgetting
+from proxy.breaker import Breaker, RetryBudget, State
 from proxy.detached import detach, wait_at_most
-from proxy.errors import AdapterError, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
 from proxy.model import Contact, as_contacts
 from proxy.phone import PhoneNumber
 
@@ -17,8 +18,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    """How often and how long a source is asked about one number. Times in seconds."""
+class Limits:
+    """How often and how long a source is asked about one number, and when it is not asked. Times in seconds."""
 
     timeout: float = 0.6
     """Of one attempt"""
@@ -29,21 +30,52 @@ class Attempts:
     wait_max: float = 0.5
     wait_jitter: float = 0.05
     """Up to so much is added to each wait, by chance"""
+    concurrency: int = 100
+    """Lookups under way at the most"""
+    breaker_failures: int = 10
+    """Failed attempts in a row, after which it is left alone"""
+    breaker_pause: float = 5.0
+    """So long it is left alone then"""
+    retry_budget: float = 0.2
+    """Attempts beyond the first for each lookup, over time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A source is left alone from now on, or asked again."""
+
+    source: str
+    state: State
+    """`open`, `throttled` or `closed`"""
+    reason: str = ""
+    """The failure that led to it"""
 
 
 class Upstream:
     """Asks one source, again where that may help, and never waits longer than it may.
 
-    `on_bug` is told of errors that are neither an AdapterError nor a cancellation.
+    `on_bug` is told of errors that are neither an AdapterError nor a cancellation, `observe` when the source is left
+    alone and when it is asked again.
     """
 
     def __init__(
-        self, name: str, adapter: Adapter, limits: Attempts, on_bug: Callable[[str, BaseException], None]
+        self,
+        name: str,
+        adapter: Adapter,
+        limits: Limits,
+        on_bug: Callable[[str, BaseException], None],
+        observe: Callable[[Guarded], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.adapter = adapter
         self._limits = limits
         self._on_bug = on_bug
+        self._observe = observe
+        self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause)
+        self._budget = RetryBudget(limits.retry_budget)
+        self._told = State.CLOSED
+        self.under_way = 0
+        """Tasks of the adapter that have not ended, also those that nobody waits for any more"""
 
     async def lookup(self, number: PhoneNumber) -> tuple[Contact, ...]:
         """Return the contacts that the source has for `number`. Raises AdapterError."""
@@ -78,18 +110,27 @@ class Upstream:
                 versions.append(_more_of(contact, version))  # noqa: PERF401 - those before a failure count
 
         try:
-            await self._attempt_once(ask)
+            await self._limited(ask)  # whatever fails here, the source has just answered
         except AdapterError as exc:
             if len(versions) == 1:
                 raise
             return versions[-1], exc
         return versions[-1], None
 
+    def forget(self, number: PhoneNumber) -> None:
+        """Have the adapter drop what it keeps about a number itself."""
+        if isinstance(self.adapter, Forgetting):
+            try:
+                self.adapter.forget(number)
+            except Exception as exc:  # noqa: BLE001 - a stranger's bug must not keep others from forgetting
+                self._on_bug(self.name, exc)
+
     async def _attempt(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         limits = self._limits
+        self._budget.deposit()
         retrying = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
-            stop=stop_after_attempt(limits.attempts),
+            stop=self._is_enough,
             wait=wait_exponential_jitter(
                 multiplier=limits.wait_initial, max=limits.wait_max, jitter=limits.wait_jitter
             ),
@@ -100,7 +141,7 @@ class Upstream:
 
         async def once() -> T:
             try:
-                return await self._attempt_once(ask)
+                return await self._guarded(ask)
             except AdapterError as exc:
                 failures.append(exc)
                 raise
@@ -108,14 +149,48 @@ class Upstream:
         try:
             return await retrying(once)
         except Unavailable as exc:
-            if (
-                exc.retry_after is not None and len(failures) > 1
-            ):  # it was not sent again: what was wrong is told before
+            if not _may_pass(exc) and len(failures) > 1:  # it was not sent again: what was wrong is told before
                 raise failures[-2] from exc
             raise
 
-    async def _attempt_once(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def _is_enough(self, state: RetryCallState) -> bool:
+        """Tell whether a lookup must end with the attempt that has just failed."""
+        return state.attempt_number >= self._limits.attempts or not self._budget.withdraw(_now())
+
+    async def _guarded(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Make one attempt, unless the source must not be asked. Raises AdapterError."""
+        if self.under_way >= self._limits.concurrency:
+            raise Overloaded(f"not asked: {self.under_way} lookups are under way")
+        breaker = self._breaker
+        permit = breaker.enter(_now())
+        try:
+            answer = await self._limited(ask)
+        except AdapterError as exc:
+            now = _now()
+            if isinstance(exc, Unavailable) and exc.retry_after is not None:
+                breaker.throttled(permit, exc.retry_after, now)
+            else:
+                breaker.failed(permit, now)
+            self._tell(str(exc))
+            raise
+        except BaseException:
+            breaker.given_up(permit)
+            raise
+        breaker.succeeded(permit)
+        self._tell("")
+        return answer
+
+    def _tell(self, reason: str) -> None:
+        state = self._breaker.state(_now())
+        if state is State.HALF_OPEN or state is self._told:
+            return
+        self._told = state
+        self._observe(Guarded(self.name, state, reason))
+
+    async def _limited(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = detach(ask())
+        self.under_way += 1
+        task.add_done_callback(self._ended)
         try:
             return await wait_at_most(self._limits.timeout, task)
         except (AdapterError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -125,6 +200,13 @@ class Upstream:
             raise AdapterError(f"a bug in the adapter ({type(exc).__name__})") from exc
         finally:
             task.cancel()
+
+    def _ended(self, _: object) -> None:
+        self.under_way -= 1
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _more_of(contact: Contact, version: object) -> Contact:
@@ -138,4 +220,4 @@ def _more_of(contact: Contact, version: object) -> Contact:
 
 def _may_pass(exc: BaseException) -> bool:
     """Tell whether to try again: never beyond `retry_after`, which is longer than a caller waits."""
-    return isinstance(exc, Unavailable) and exc.retry_after is None
+    return isinstance(exc, Unavailable) and exc.retry_after is None and not isinstance(exc, (CircuitOpen, Overloaded))

@@ -114,6 +114,11 @@ class RestAdapter(Adapter):
             yield contact
             raise first_failure
 
+    def forget(self, number: PhoneNumber) -> None:  # noqa: ARG002 - answers to steps are kept by owner, order or firm
+        """Drop the kept answers to all steps: whom each is about cannot be told."""
+        for step in self._steps:
+            step.forget()
+
     async def ping(self) -> None:
         """Return when the CRM answers anything at all, logs us in, or answers `ping_url` with success.
 

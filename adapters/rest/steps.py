@@ -34,8 +34,14 @@ class FurtherStep:
         self._prepared = Prepared(step)
         self._reading = Reading(step, step.fields, name=step.name)
         self._when = compiled(step.when)
+        self._ttl = step.ttl
+        self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep none of the answers, nor those that are under way."""
         self._kept: MutableMapping[tuple[tuple[str, str], ...], Contact] = TLRUCache(
-            MOST_KEPT, lambda _, __, now: now + step.ttl, clock
+            MOST_KEPT, lambda _, __, now: now + self._ttl, self._clock
         )
 
     async def taken(self, contact: Contact, values: Values) -> Contact:
@@ -47,14 +53,15 @@ class FurtherStep:
         filled = {**values, **wanted}
         named = ((name, value) for name, value in filled.items() if name in self._prepared.names)
         key = tuple(sorted((name, as_text(value)) for name, value in named if not isinstance(value, list)))
-        added = self._kept.get(key)
+        kept = self._kept
+        added = kept.get(key)
         if added is None:
             try:
                 answer = self._reading.answer(await self._asking.ask(self._prepared, filled))
                 added = self._reading.first(answer) or Contact()
             except AdapterError as exc:
                 raise _named(exc, self.name) from exc
-            self._kept[key] = added
+            kept[key] = added
         whole = contact.with_fields(added.fields)
         return whole if whole.name or not added.name else Contact(added.name, whole.fields, whole.numbers, whole.id)
 

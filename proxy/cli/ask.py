@@ -4,10 +4,10 @@ import time
 from datetime import datetime
 
 from proxy.adapter import Pingable
-from proxy.app import Deployment
 from proxy.cli.explained import Explained
 from proxy.cli.waiting import still_at_work
 from proxy.config import Configuration
+from proxy.deployment import Deployment, Observers
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError
 from proxy.model import Call
@@ -30,7 +30,7 @@ async def explain_call(configuration: Configuration, number: str, called: str | 
     rings_at = (at or datetime.now().astimezone()) if at is None or at.tzinfo else _in_zone(configuration, at)
     region = settings.switch.region
     call = Call(parse_caller(number, region), rings_at, parse_caller(called, region) if called else None)
-    deployment = Deployment(configuration, observe_source=asked.append, on_bug=note_bug)
+    deployment = Deployment(configuration, Observers(source=asked.append, bug=note_bug))
     async with deployment, still_at_work("asking the sources"):
         started = time.perf_counter()
         explanation = await deployment.router.explain(call)

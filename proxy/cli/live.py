@@ -7,10 +7,10 @@ from difflib import get_close_matches
 import phonenumbers
 
 from proxy.adapter import Adapter, Inspectable, Inspection
-from proxy.app import Deployment
 from proxy.cli.waiting import still_at_work
 from proxy.config import Configuration
 from proxy.config.settings import Settings
+from proxy.deployment import Deployment
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError
 from proxy.model import as_contacts

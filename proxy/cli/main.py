@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from proxy import logs
-from proxy.app import Deployment, serve
+from proxy.app import Start, serve
 from proxy.cli.ask import ask_sources, explain_call
+from proxy.cli.erase import erase
 from proxy.cli.init import list_of_recipes, write_recipe
 from proxy.cli.live import inspect_sources
 from proxy.cli.rehearse import rehearse, replaying
@@ -19,7 +20,7 @@ from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
 from proxy.config.values import parse_listen
 from proxy.demo import demo_files, what_to_try
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, ProxyError
 
 FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
@@ -107,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(
         commands,
+        "erase",
+        _erase,
+        "forget a number",
+        "Drops all that is kept about a number: in the running server, which is asked at [admin] listen, and in the "
+        "snapshot of the cache. What the CRM has stays there: erase it there first, or the next call finds it again.",
+    )
+    command.add_argument("number", metavar="NUMBER", help="the number, as the switch would send it")
+    _add_config(command)
+
+    command = _command(
+        commands,
         "init",
         _init,
         "write a configuration from a recipe",
@@ -174,14 +186,19 @@ def _moment(text: str) -> datetime:
 
 def _serve(options: argparse.Namespace) -> int:
     configuration = load(options.config)
-    return _serve_until_stopped(configuration, options.listen, lambda _: None)
+    return _serve_until_stopped(configuration, options.listen, lambda _: None, options.config)
 
 
 def _serve_until_stopped(
-    configuration: Configuration, listen: tuple[str, int] | None, on_ready: Callable[[str], None]
+    configuration: Configuration,
+    listen: tuple[str, int] | None,
+    on_ready: Callable[[str], None],
+    file: Path | None = None,
 ) -> int:
+    """Serve; with a `file` it goes on with what that says when it changes."""
     logs.set_up()
-    deployment = Deployment(configuration, observe_source=logs.source_asked, on_bug=logs.bug)
+    for warning in configuration.warnings:
+        logs.configuration_warning(warning)
     host, port = listen or configuration.settings.switch.listen
 
     def ready(real_port: int) -> None:
@@ -190,7 +207,7 @@ def _serve_until_stopped(
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(logs.loop_error)
-        await serve(deployment, (host, port), logs.call_answered, ready)
+        await serve(Start(configuration, (host, port), ready, file, (lambda: load(file)) if file else None))
 
     try:
         run_to_the_end(run())
@@ -232,6 +249,14 @@ def _sources(options: argparse.Namespace) -> int:
     lines, all_answer = run_to_the_end(ask_sources(load(options.config)))
     print("\n".join(lines))
     return 0 if all_answer else FAILED
+
+
+def _erase(options: argparse.Namespace) -> int:
+    try:
+        print("\n".join(run_to_the_end(erase(load(options.config), options.number))))
+    except ProxyError as exc:
+        _fail(str(exc))
+    return 0
 
 
 def _init(options: argparse.Namespace) -> int:

@@ -78,7 +78,7 @@ class SwitchSettings(Section):
     """Seconds for which the switch may be kept waiting"""
     default: TargetSetting
     """Target when nobody can tell: the CRM is down or too slow, the number is nonsense"""
-    connections: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 1000
+    connections: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 2000
     """Connections at the most; a further one takes the place of one that is silent"""
     access: AccessSettings = AccessSettings()
     """Who may ask; everybody when left out"""

@@ -2,22 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from proxy.dialects import Dialect
 from proxy.model import Call, Decision, Reason
 from proxy.router import CallRouter
+from proxy.web.access import Access
+from proxy.web.connections import SwitchServer
 
-MAX_LINE = 8190
-"""Bytes of a request line, and of all headers of one name."""
-
-KEEP_ALIVE = 75.0
-"""Seconds for which an idle connection is kept."""
+CONNECTIONS = 1000
+"""Connections at the most, unless told otherwise."""
 
 _HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "Server": "tanima"}
 
@@ -32,47 +30,66 @@ class Answered:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """All that an answer is made with. A listener can be given another one while it runs; calls keep theirs."""
+
+    path: str
+    dialect: Dialect
+    router: CallRouter
+    access: Access = field(default_factory=Access)
+    refused: Decision = field(init=False)
+    """What becomes of anything but a question"""
+    default: bytes = field(init=False)
+    """Body of the answer to that, and to what goes wrong"""
+
+    def __post_init__(self) -> None:
+        refused = self.router.fall_back(Reason.REFUSED)
+        object.__setattr__(self, "refused", refused)
+        object.__setattr__(self, "default", self.dialect.render(refused))
+
+
 class SwitchListener:
     """Answers HTTP requests. Every answer is 200 with a valid target, at any path, method or error.
 
-    `observe` is told of each answer after it was sent; `on_bug` of errors that nobody raised on purpose.
+    `observe` is told of each answer after it was sent; `on_bug` of errors that nobody raised on purpose. `answering`
+    and `connections` may be changed while it runs.
     """
 
     def __init__(
         self,
-        path: str,
-        dialect: Dialect,
-        router: CallRouter,
+        answering: Answering,
         observe: Callable[[Answered], None],
         on_bug: Callable[[str, BaseException], None],
+        connections: int = CONNECTIONS,
     ) -> None:
-        self._path = path
-        self._dialect = dialect
-        self._router = router
+        self.answering = answering
+        self.connections = connections
         self._observe = observe
         self._on_bug = on_bug
-        self._refused = router.fall_back(Reason.REFUSED)
-        self._broken = router.fall_back(Reason.BUG)
-        self._default_body = dialect.render(self._refused)
 
-    def server(self) -> web.Server:
+    def server(self) -> SwitchServer:
         """Return the aiohttp server of this listener; needs a running loop."""
-        return _SwitchServer(self)
+        return SwitchServer(self)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
         started = time.perf_counter()
+        answering = self.answering
         call: Call | None = None
         try:
-            if request.method == "GET" and request.path == self._path:
-                call = self._dialect.parse(request.query, datetime.now(UTC))
-                decision = await self._router.route(call)
-                body = self._dialect.render(decision)
+            if request.method == "GET" and answering.access.is_question(request.path, answering.path):
+                call = answering.dialect.parse(_each_once(request.query), datetime.now(UTC))
+                if _may_ask(request, answering):
+                    decision = await answering.router.route(call)
+                else:
+                    decision = answering.router.refuse(call)
+                body = answering.dialect.render(decision)
             else:
-                decision, body = self._refused, self._default_body
+                decision, body = answering.refused, answering.default
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
-            decision, body = self._broken, self._default_body
+            decision, body = answering.router.fall_back(Reason.BUG), answering.default
         self._tell(call, decision, started)
         return web.Response(body=body, headers=_HEADERS)
 
@@ -80,8 +97,10 @@ class SwitchListener:
         """Answer a request that is not HTTP enough to be read, or that failed outside of `answer`."""
         if exc is not None:
             self._on_bug("listener", exc)
-        self._tell(None, self._broken if exc is not None else self._refused, time.perf_counter())
-        response = web.Response(body=self._default_body, headers=_HEADERS)
+        answering = self.answering
+        decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
+        self._tell(None, decision, time.perf_counter())
+        response = web.Response(body=answering.default, headers=_HEADERS)
         response.force_close()
         return response
 
@@ -90,51 +109,25 @@ class SwitchListener:
         asyncio.get_running_loop().call_soon(self._observe, answered)  # after the answer has been written
 
 
-class _SwitchServer(web.Server):
-    """aiohttp's server without router and middleware, whose own errors are answered with the default."""
-
-    def __init__(self, listener: SwitchListener) -> None:
-        super().__init__(listener.answer)
-        self._listener = listener
-
-    def __call__(self) -> RequestHandler:
-        return _SwitchConnection(self, self._listener)
-
-
-class _SwitchConnection(RequestHandler):
-    __slots__ = ("_listener",)
-
-    def __init__(self, server: _SwitchServer, listener: SwitchListener) -> None:
-        super().__init__(
-            server,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # its documented way to have none
-            auto_decompress=False,  # nobody reads bodies here; bad ones would be complained of
-            keepalive_timeout=KEEP_ALIVE,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-        )
-        self._listener = listener
-
-    def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature
-        """Keep our half open for the answer: a switch may say that it has asked all it wanted."""
-        asyncio.get_running_loop().call_soon(self._end)  # a request that has just come is taken up before
+def _may_ask(request: web.BaseRequest, answering: Answering) -> bool:
+    access = answering.access
+    if access.is_open:
         return True
+    before = request.path.removesuffix(answering.path)
+    return access.admits(request.remote, before, request.query, request.headers, time.monotonic())
 
-    def _end(self) -> None:
-        if self._waiter is not None:
-            self.force_close()  # no request is being answered
-        else:
-            self.close()  # when the answer is out
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - the signature is aiohttp's
-    ) -> web.StreamResponse:
-        """Answer in the place of aiohttp, which would send a 400 or 500 and log the raw request."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("part of an answer is out already")
-        return self._listener.answer_unreadable(exc if status >= web.HTTPInternalServerError.status_code else None)
+def _each_once(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a query in which each name stands once.
+
+    One that comes again with the same text counts once. Two different texts are neither: joined by a comma they are
+    no number, so that such a call is answered like one with a bad number, and nobody chooses which of them counts.
+    """
+    if len(query) < 2:  # noqa: PLR2004 - nothing can be there twice
+        return query
+    single: dict[str, str] = {}
+    for name, text in query.items():
+        known = single.setdefault(name, text)
+        if text != known:
+            single[name] = f"{known},{text}"
+    return single

@@ -11,7 +11,7 @@ from adapters.rest import RestAdapter, steps
 from proxy.adapter import AdapterError, Contact
 from proxy.detached import detach
 from proxy.testing.behaviours import answers, hangs
-from proxy.upstream import Attempts, Upstream
+from proxy.upstream import Limits, Upstream
 from tests.adapters.rest_crm import AYSE, opened
 from tests.adapters.stepping_crm import CONTACT, MAP, OWNER, SEARCH, SteppingCrm
 
@@ -38,7 +38,7 @@ async def with_map(crm: SteppingCrm, *, refresh: float | None = None, **options:
 
 async def completed(adapter: RestAdapter, contact: Contact = FOUND) -> Contact:
     """Return the contact with all that is added; raises the failure that ended it early."""
-    upstream = Upstream("crm", adapter, Attempts(timeout=0.5), lambda _, exc: pytest.fail(repr(exc)))
+    upstream = Upstream("crm", adapter, Limits(timeout=0.5), lambda _, exc: pytest.fail(repr(exc)))
     contact, failure = await upstream.complete(contact, AYSE)
     if failure is not None:
         raise failure
@@ -75,7 +75,7 @@ async def test_the_first_lookup_waits_for_the_list_and_all_wait_for_the_same(crm
 async def test_a_list_that_hangs_costs_only_its_field(crm: SteppingCrm) -> None:
     crm.faults["/phones"] = hangs
     async with with_map(crm) as adapter:
-        upstream = Upstream("crm", adapter, Attempts(timeout=0.3), lambda _, exc: pytest.fail(repr(exc)))
+        upstream = Upstream("crm", adapter, Limits(timeout=0.3), lambda _, exc: pytest.fail(repr(exc)))
         contact, failure = await upstream.complete(FOUND, AYSE)
         assert dict(contact.fields) == {"owner_id": 3, "login": "veli"}
         assert str(failure) == "no answer within 0.3 s"

@@ -14,11 +14,11 @@ from proxy.model import Via
 from proxy.sources import Asked, Sighting, Source, Sources
 from proxy.testing import FakeClock
 from proxy.testing.behaviours import answers, hangs
-from proxy.upstream import Attempts, Upstream
+from proxy.upstream import Limits, Upstream
 from tests.adapters.rest_crm import AYSE, opened
 from tests.adapters.stepping_crm import CONTACT, EXTENSION, MAP, OWNER, SEARCH, SteppingCrm
 
-LIMITS = Attempts(timeout=0.5, attempts=1)
+LIMITS = Limits(timeout=0.5, attempts=1)
 FOUND: dict[str, Any] = {"owner_id": 3}
 OWNED = {**FOUND, "login": "veli"}
 WHOLE = {**OWNED, "extension": 1003}

@@ -70,7 +70,7 @@ BEHAVIOURS: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
     "cancels itself": cancel_itself,
     "recurses": too_deep,
     "raises Unavailable": raising(lambda: Unavailable("away")),
-    "raises Unavailable for an hour": raising(lambda: Unavailable("away", retry_after=3600)),
+    "raises Unavailable for a moment": raising(lambda: Unavailable("away", retry_after=0.001)),
     "raises AdapterError": raising(lambda: AdapterError("refused")),
     "raises ValueError": raising(lambda: ValueError("05325550001 Örnek Şahıs Bir")),
     "raises KeyError": raising(lambda: KeyError("Örnek Şahıs Bir")),

@@ -15,7 +15,7 @@ from tests.e2e.running import Serving, answers_in
 CROWD = 1000
 KNOWN = PEOPLE[0].number
 REQUEST = b"GET /musteri.json?telefon=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-LIMITS = "timeout = 15\nattempts = 1"
+LIMITS = "timeout = 15\nattempts = 1\nconcurrency = 2000"
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -31,7 +31,9 @@ def server(serve: Serve, tmp_path_factory: pytest.TempPathFactory, figure: Calla
         f'"{start}{digits}" = "{fault}"' for start in ("+90532555", "+4930555") for fault, digits in OF_FAULTS.items()
     ]
     options = f"faults = {{ {', '.join(faults)} }}"
-    toml = head(deadline=DEADLINE, more=FAULTS_RULE) + source("misbehaving:MisbehavingCrm", options, "timeout = 0.4")
+    toml = head(deadline=DEADLINE, more=FAULTS_RULE) + source(
+        "misbehaving:MisbehavingCrm", options, "timeout = 0.4\nbreaker_failures = 1000"
+    )
     with serve(toml, folder=folder) as serving:
         yield serving
     if slowest:

@@ -16,7 +16,7 @@ from tests.e2e.running import Answer, Serving, answers_in, call, run
 
 CROWD = 1000
 REQUEST = b"GET /musteri.json?telefon=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-LIMITS = "timeout = 15\nattempts = 1"
+LIMITS = "timeout = 15\nattempts = 1\nconcurrency = 2000"
 SOON = 10.0
 """Seconds; wide, as the machine that runs this has other work too."""
 

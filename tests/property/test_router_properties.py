@@ -16,7 +16,7 @@ from proxy.rules import Rule
 from proxy.rules.greeting import Greeting
 from proxy.sources import Source, Sources
 from proxy.target import Target
-from proxy.upstream import Attempts
+from proxy.upstream import Limits
 from tests.property.strategies import (
     ANYTHING,
     CONTACTS,
@@ -32,7 +32,7 @@ from tests.property.test_greeting_properties import assert_can_be_spoken
 from tests.unit.fakes import MONDAY_NOON, Bugs, FakeAdapter, FakeEnricher, call, in_virtual_time, now, upstream
 
 DEADLINE = 1.5
-LIMITS = Attempts(timeout=1, attempts=2, wait_initial=0, wait_max=0, wait_jitter=0)
+LIMITS = Limits(timeout=1, attempts=2, wait_initial=0, wait_max=0, wait_jitter=0)
 DEFAULT, UNKNOWN, WITHHELD, INTERNAL = (Target("queue", number) for number in ("200", "201", "202", "203"))
 TARGET = re.compile(r"(user|group|queue|ivr|voicemail)/[0-9]{1,6}|hangup/busy|external/05321234567", re.ASCII)
 """All that the rules of these tests can lead to"""

@@ -1,5 +1,6 @@
 """Deployments for tests, made of adapters instead of a TOML."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.adapter import Adapter
@@ -7,13 +8,24 @@ from proxy.config import Configuration, Settings
 from proxy.config.load import ConfiguredSource
 
 
-def configured(*adapters: Adapter, roles: tuple[str, ...] = (), **sections: Any) -> Configuration:
-    """Return a configuration whose sources `crm`, `crm2`, ... are `adapters`, with further `sections` of the TOML."""
+def configured(
+    *adapters: Adapter,
+    roles: Sequence[str] = (),
+    timeouts: Sequence[float] = (),
+    options: Mapping[str, Any] | None = None,
+    **sections: Any,
+) -> Configuration:
+    """Return a configuration whose sources `crm`, `crm2`, ... are `adapters`, with further `sections` of the TOML.
+
+    The `options` are those of all sources.
+    """
     names = [f"crm{place or ''}" for place in range(1, len(adapters) + 1)]
     names[:1] = ["crm"]
     sources = [
-        {"name": name, "adapter": "fake", "role": role, "timeout": 1, "attempts": 1}
-        for name, role in zip(names, roles or ["find"] * len(adapters), strict=True)
+        {"name": name, "adapter": "fake", "role": role, "timeout": timeout, "attempts": 1, "options": options or {}}
+        for name, role, timeout in zip(
+            names, roles or ["find"] * len(adapters), timeouts or [1] * len(adapters), strict=True
+        )
     ]
     tree = {"switch": {"default": "queue/200"}, "sources": sources, **sections}
     settings = Settings(**tree)

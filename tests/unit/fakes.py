@@ -13,7 +13,7 @@ from proxy.adapter import Adapter, Contact, PhoneNumber
 from proxy.model import Call
 from proxy.phone import Caller, parse_number
 from proxy.rules import Situation, Standing
-from proxy.upstream import Attempts, Upstream
+from proxy.upstream import Limits, Upstream
 
 P = ParamSpec("P")
 
@@ -23,7 +23,7 @@ LANDLINE = parse_number("02125551010", "TR")
 GERMAN = parse_number("00493089680211", "TR")
 AHMET = Contact("Ahmet Yılmaz", {"tier": "gold"}, id="7")
 MONDAY_NOON = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-ONCE = Attempts(timeout=1.0, attempts=1, wait_initial=0, wait_max=0, wait_jitter=0)
+ONCE = Limits(timeout=1.0, attempts=1, wait_initial=0, wait_max=0, wait_jitter=0)
 """One attempt of one second"""
 
 
@@ -118,7 +118,7 @@ class Bugs:
         self.reported.append((where, exc))
 
 
-def upstream(adapter: Adapter, limits: Attempts = ONCE, bugs: Bugs | None = None, name: str = "crm") -> Upstream:
+def upstream(adapter: Adapter, limits: Limits = ONCE, bugs: Bugs | None = None, name: str = "crm") -> Upstream:
     return Upstream(name, adapter, limits, bugs or Bugs())
 
 

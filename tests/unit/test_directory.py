@@ -10,7 +10,7 @@ from proxy.directory import Directory, Lifetimes
 from proxy.errors import AdapterError, DeadlineExceeded, Unavailable
 from proxy.model import Finding, Via
 from proxy.sources import Source, Sources
-from proxy.upstream import Attempts
+from proxy.upstream import Limits
 from tests.unit.fakes import (
     AHMET,
     NUMBER,
@@ -27,7 +27,7 @@ from tests.unit.fakes import (
 
 LIVES = Lifetimes(ttl=300, negative_ttl=60, stale=86400)
 DOWN = Unavailable("down")
-PATIENT = Attempts(timeout=30, attempts=1)
+PATIENT = Limits(timeout=30, attempts=1)
 
 
 def directory(

@@ -6,7 +6,7 @@ import pytest
 from proxy.adapter import Adapter, Contact, PhoneNumber
 from proxy.detached import detach
 from proxy.errors import AdapterError, DeadlineExceeded, Unavailable
-from proxy.upstream import Attempts
+from proxy.upstream import Limits
 from tests.unit.fakes import (
     AHMET,
     NUMBER,
@@ -22,8 +22,8 @@ from tests.unit.fakes import (
     upstream,
 )
 
-TWICE = Attempts(timeout=1, attempts=2, wait_initial=0.5, wait_max=0.5, wait_jitter=0)
-FOUR_TIMES = Attempts(timeout=1, attempts=4, wait_initial=1, wait_max=3, wait_jitter=0)
+TWICE = Limits(timeout=1, attempts=2, wait_initial=0.5, wait_max=0.5, wait_jitter=0)
+FOUR_TIMES = Limits(timeout=1, attempts=4, wait_initial=1, wait_max=3, wait_jitter=0)
 
 OWNED = AHMET.with_fields({"owner": "veli"})
 EXTENDED = OWNED.with_fields({"extension": 1003})
@@ -58,7 +58,7 @@ async def test_trouble_that_may_pass_is_tried_again() -> None:
 @in_virtual_time
 async def test_a_source_is_asked_so_often_and_no_more(attempts: int) -> None:
     adapter = FakeAdapter(Unavailable("down"))
-    limits = Attempts(timeout=1, attempts=attempts, wait_initial=0, wait_max=0, wait_jitter=0)
+    limits = Limits(timeout=1, attempts=attempts, wait_initial=0, wait_max=0, wait_jitter=0)
     with pytest.raises(Unavailable, match=r"^down$"):
         await upstream(adapter, limits).lookup(NUMBER)
     assert len(adapter.asked) == attempts
@@ -73,7 +73,7 @@ async def test_waits_between_attempts_double_up_to_a_limit() -> None:
 
 @in_virtual_time
 async def test_each_wait_is_a_little_longer_by_chance() -> None:
-    limits = Attempts(timeout=1, attempts=2, wait_initial=1, wait_max=10, wait_jitter=0.5)
+    limits = Limits(timeout=1, attempts=2, wait_initial=1, wait_max=10, wait_jitter=0.5)
     waits: set[float] = set()
     for _ in range(20):
         began = now()

@@ -14,9 +14,10 @@ from proxy.app import Deployment
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.model import Call, Decision, Reason
 from proxy.phone import PhoneNumber
-from proxy.web.switch import Answered, SwitchListener
+from proxy.web.access import Access
+from proxy.web.switch import Answered, Answering, SwitchListener
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, Bugs, FakeAdapter
+from tests.unit.fakes import AHMET, After, Bugs, FakeAdapter
 
 DEFAULT = {"target": "queue/200"}
 GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
@@ -48,9 +49,14 @@ class Observed(list[Answered]):
         raise AssertionError("nothing was told within a second")
 
 
+def answering(dialect: MusteriTanima | None = None, access: Access | None = None, **sections: Any) -> Answering:
+    adapter = FakeAdapter(AHMET)
+    router = Deployment(configured(adapter, **{"rules": RULES, **sections})).router
+    return Answering("/musteri.json", dialect or MusteriTanima(), router, access or Access())
+
+
 def listener_for(observed: Observed, bugs: Bugs, dialect: MusteriTanima | None = None) -> SwitchListener:
-    deployment = Deployment(configured(FakeAdapter(AHMET), rules=RULES), on_bug=bugs)
-    return SwitchListener("/musteri.json", dialect or MusteriTanima(), deployment.router, observed.append, bugs)
+    return SwitchListener(answering(dialect), observed.append, bugs)
 
 
 @pytest.fixture
@@ -198,8 +204,7 @@ class Interrupted(SwitchListener):
 async def test_a_bug_of_the_listener_itself_gets_the_default_from_the_lowest_net(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    router = Deployment(configured(FakeAdapter(AHMET))).router
-    client = await aiohttp_client(ListenerServer(Raising("/", MusteriTanima(), router, observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(Raising(answering(), observed.append, bugs)))
     response = await client.get("/")
     assert (response.status, await response.json()) == (200, DEFAULT)
     assert [(where, type(exc)) for where, exc in bugs.reported] == [("listener", RuntimeError)]
@@ -209,8 +214,7 @@ async def test_a_bug_of_the_listener_itself_gets_the_default_from_the_lowest_net
 async def test_no_second_answer_is_begun_in_the_midst_of_one(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    router = Deployment(configured(FakeAdapter(AHMET))).router
-    client = await aiohttp_client(ListenerServer(Interrupted("/", MusteriTanima(), router, observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(Interrupted(answering(), observed.append, bugs)))
     answer = await say(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.count(b"HTTP/1.1") == 1
     assert answer.endswith(b"\r\n\r\n{")
@@ -238,3 +242,63 @@ async def test_who_has_closed_his_half_still_gets_the_answer_and_then_the_end(
     assert bool(received) is ("HTTP" in request_line)
     writer.close()
     await writer.wait_closed()
+
+
+# ---------------------------------------------------------------------------------------- what may not be asked
+
+TOKEN = "sixteen characters and more"
+
+
+async def heard(client: Client, url: str) -> object:
+    response = await client.get(url)
+    assert response.status == 200
+    return await response.json()
+
+
+async def test_who_brings_no_token_is_answered_like_an_unknown_caller(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    made = answering(access=Access(tokens=[TOKEN]), routing={"unknown": "queue/202", "internal": "group/700"})
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    assert await heard(client, "/musteri.json?telefon=05301234567") == {"target": "queue/202"}
+    assert await heard(client, f"/{TOKEN}/musteri.json?telefon=05301234567") == GREETED
+    assert await heard(client, "/wrong/musteri.json?telefon=05301234567") == {"target": "queue/202"}
+    assert await heard(client, "/wrong/musteri.json?telefon=1003") == {"target": "group/700"}
+    assert await heard(client, f"/{TOKEN}/other.json?telefon=05301234567") == DEFAULT
+    told = [answered.decision.reason for answered in observed]
+    assert told == [Reason.REFUSED, Reason.RULE, Reason.REFUSED, Reason.REFUSED, Reason.REFUSED]
+    assert observed[0].call is not None, "its number can be told from its line"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("telefon=05301234567&telefon=05301234567", GREETED),
+        ("telefon=05301234567&x=1&x=2", GREETED),
+        ("telefon=05301234567&x=1", GREETED),
+        ("telefon=05301234567&telefon=1003", DEFAULT),
+        ("telefon=1003&telefon=05301234567", DEFAULT),
+        ("telefon=05301234567&telefon=05301234567&telefon=1003", DEFAULT),
+        ("telefon=&telefon=05301234567", DEFAULT),
+        ("telefon=05301234567&telefon=", DEFAULT),
+    ],
+)
+async def test_a_number_that_comes_twice_counts_once_and_two_numbers_are_none(
+    client: Client, query: str, expected: object
+) -> None:
+    assert await heard(client, f"/musteri.json?{query}") == expected
+
+
+async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_way(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    slow = Deployment(configured(FakeAdapter(After(0.2, AHMET)), rules=RULES)).router
+    listener = SwitchListener(Answering("/musteri.json", MusteriTanima(), slow), observed.append, bugs)
+    client = await aiohttp_client(ListenerServer(listener))
+    before = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
+    await asyncio.sleep(0.05)
+    assert not before.done()
+    listener.answering = answering(MusteriTanima("numara"), routing={"withheld": "ivr/10"}, rules=[])
+    assert await heard(client, "/musteri.json?telefon=05301234567") == {"target": "ivr/10"}
+    assert await before == GREETED
+    assert bugs.reported == []

@@ -1,0 +1,235 @@
+"""Puts the parts of one deployment together, in the order of a call."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from proxy import detached
+from proxy.adapter import Adapter
+from proxy.cache import ContactCache
+from proxy.config.load import Configuration, ConfiguredSource
+from proxy.config.settings import CacheSettings, RuleSettings, Settings, SourceSettings
+from proxy.detached import detach
+from proxy.dialects import Dialect
+from proxy.dialects.musteri_tanima import MusteriTanima
+from proxy.directory import Directory, Lifetimes
+from proxy.errors import DeadlineExceeded, Unavailable
+from proxy.limiter import Limiter
+from proxy.phone import PhoneNumber, parse_caller
+from proxy.router import CallRouter, Routing
+from proxy.rules import Rule
+from proxy.rules.hours import Hours
+from proxy.rules.situation import CallerIs, Condition, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
+from proxy.snapshot import Snapshot
+from proxy.sources import Asked, Source, Sources
+from proxy.upstream import Guarded, Limits, Upstream
+from proxy.web.access import Access
+from proxy.web.switch import Answering
+
+OPENING, CLOSING = 5.0, 1.0
+"""Seconds that an adapter may take to open, and to close; the latter also for lookups under way to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is told what happens on the way of a call."""
+
+    source: Callable[[Asked], None] = lambda _: None
+    """Of each source's answer"""
+    guard: Callable[[Guarded], None] = lambda _: None
+    """When a source is left alone, and when it is asked again"""
+    bug: Callable[[str, BaseException], None] = lambda _, __: None
+    """Of errors that nobody raised on purpose"""
+
+
+class Deployment:
+    """The parts of one deployment. As a context it opens its adapters, and closes them.
+
+    With a `predecessor` it goes on with the sources that have not changed, with their connections and breakers, and
+    with the contacts that are known, unless they come from other sources now. `take_over` completes that.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        observers: Observers | None = None,
+        predecessor: "Deployment | None" = None,
+    ) -> None:
+        settings = configuration.settings
+        self.configuration = configuration
+        self.settings = settings
+        self.observers = observers or Observers()
+        self.dialect: Dialect = MusteriTanima(settings.switch.parameter, settings.switch.region)
+        self.upstreams = {
+            source.settings.name: (predecessor and predecessor.unchanged(source)) or self._upstream(source)
+            for source in configuration.sources
+        }
+        self._sources = Sources(
+            [
+                Source(self.upstreams[wanted.name], wanted.several, wanted.newest_by)
+                for wanted in settings.sources
+                if wanted.role == "find"
+            ],
+            [self.upstreams[wanted.name] for wanted in settings.sources if wanted.role == "enrich"],
+            parallel=settings.lookup.parallel,
+            observe=self.observers.source,
+        )
+        self.made_by = fingerprint(configuration)
+        goes_on = predecessor is not None and predecessor.made_by == self.made_by
+        self.directory: Directory = predecessor.directory if predecessor and goes_on else self._new_directory()
+        self.router = CallRouter(routing_of(settings), self.directory, settings.switch.deadline, self.observers.bug)
+
+    async def __aenter__(self) -> Self:
+        await self.open(self.upstreams.values())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await detached.finish(CLOSING)
+        await self.close(self.upstreams.values())
+
+    def answering(self) -> Answering:
+        """Return the switch's side of this deployment."""
+        switch = self.settings.switch
+        access = Access(
+            tokens=[token.get_secret_value() for token in switch.access.tokens],
+            allow=switch.access.allow,
+            trusted_proxies=switch.access.trusted_proxies,
+            limiter=Limiter(switch.access.rate, switch.access.burst) if switch.access.rate else None,
+        )
+        return Answering(switch.path, self.dialect, self.router, access)
+
+    def unchanged(self, source: ConfiguredSource) -> Upstream | None:
+        """Return the running source that is set up just like `source`; None when there is none."""
+        for mine in self.configuration.sources:
+            if mine.settings == source.settings and mine.options == source.options:
+                return self.upstreams[mine.settings.name]
+        return None
+
+    def take_over(self) -> None:
+        """Have the directory of the predecessor, if it goes on, ask the sources of this deployment from now on."""
+        cache = self.settings.cache
+        self.directory.adopt(self._sources, lifetimes_of(cache), cache.size)
+
+    def forget(self, number: PhoneNumber) -> bool:
+        """Drop all that is known about a number, and tell whether the cache had it, or a lookup was under way."""
+        for upstream in self.upstreams.values():
+            upstream.forget(number)
+        return self.directory.forget(number)
+
+    async def open(self, upstreams: Iterable[Upstream]) -> None:
+        """Open the adapters of some sources."""
+        await self._all(upstreams, lambda adapter: adapter.open(), OPENING)
+
+    async def close(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
+        """Close the adapters of some sources, within CLOSING unless other seconds are given."""
+        await self._all(upstreams, lambda adapter: adapter.close(), CLOSING if seconds is None else seconds)
+
+    async def _all(
+        self, upstreams: Iterable[Upstream], act: Callable[[Adapter], Awaitable[None]], seconds: float
+    ) -> None:
+        """Let adapters do something at once; one that fails or hangs must not keep the others from answering."""
+
+        async def do(adapter: Adapter) -> None:
+            await act(adapter)
+
+        tasks = {upstream.name: detach(do(upstream.adapter)) for upstream in upstreams}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=seconds)
+        for name, task in tasks.items():
+            if not task.done():
+                self.observers.bug(name, DeadlineExceeded(f"did not open or close within {seconds:g} s"))
+            elif task.cancelled():
+                self.observers.bug(name, Unavailable("did not open or close: it was cut short"))
+            elif (exc := task.exception()) is not None:
+                self.observers.bug(name, exc)
+
+    def _new_directory(self) -> Directory:
+        cache = self.settings.cache
+        return Directory(self._sources, ContactCache(cache.size), lifetimes_of(cache), time.monotonic)
+
+    def _upstream(self, source: ConfiguredSource) -> Upstream:
+        wanted = source.settings
+        return Upstream(wanted.name, source.adapter, limits_of(wanted), self.observers.bug, self.observers.guard)
+
+
+def limits_of(source: SourceSettings) -> Limits:
+    """Return a source's limits as plain values."""
+    return Limits(
+        timeout=source.timeout,
+        attempts=source.attempts,
+        wait_initial=source.wait_initial,
+        wait_max=source.wait_max,
+        wait_jitter=source.wait_jitter,
+        concurrency=source.concurrency,
+        breaker_failures=source.breaker_failures,
+        breaker_pause=source.breaker_pause,
+        retry_budget=source.retry_budget,
+    )
+
+
+def lifetimes_of(cache: CacheSettings) -> Lifetimes:
+    """Return how long contacts are kept, as plain values."""
+    return Lifetimes(cache.ttl, cache.negative_ttl, cache.stale, cache.refresh_ahead, cache.recheck)
+
+
+def fingerprint(configuration: Configuration) -> str:
+    """Return what tells the contacts of these sources from those of others: all that decides whom they find."""
+    told = [
+        (source.name, source.adapter, source.role, source.several, source.newest_by, source.options)
+        for source in configuration.settings.sources
+    ]
+    text = json.dumps([configuration.settings.switch.region, told], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def snapshot_of(configuration: Configuration) -> Snapshot | None:
+    """Return the snapshot of a deployment; None where it has none."""
+    cache = configuration.settings.cache
+    if cache.snapshot is None or cache.snapshot_key is None:
+        return None
+    file, secret = configuration.folder / cache.snapshot, cache.snapshot_key.get_secret_value()
+    return Snapshot(file, secret, fingerprint(configuration), time.monotonic, time.time)
+
+
+def routing_of(settings: Settings) -> Routing:
+    """Return the part of the settings that decides where calls go, as plain values."""
+    hours = {
+        name: Hours(
+            name,
+            span.days,
+            span.start,
+            span.end,
+            span.zone,
+            (span.closed, *([span.holidays] if span.holidays is not None else [])),
+        )
+        for name, span in settings.hours.items()
+    }
+    default, routing = settings.switch.default, settings.routing
+    return Routing(
+        default=default,
+        unknown=routing.unknown or default,
+        withheld=routing.withheld or default,
+        internal=routing.internal or default,
+        rules=tuple(_rule_of(rule, settings, hours) for rule in settings.rules),
+        greeting=routing.greeting,
+    )
+
+
+def _rule_of(rule: RuleSettings, settings: Settings, hours: dict[str, Hours]) -> Rule:
+    conditions: list[Condition] = [CallerIs(rule.caller.kind)]
+    conditions += [FieldIs(name, comparison) for name, comparison in rule.when.items()]
+    if rule.called:
+        conditions.append(Dialled(tuple(parse_caller(text, settings.switch.region) for text in rule.called)))
+    if rule.caller.country:
+        conditions.append(FromCountry(frozenset(rule.caller.country)))
+    if rule.caller.type:
+        conditions.append(NumberTypeIs(frozenset(rule.caller.type)))
+    if rule.during:
+        conditions.append(During(tuple(hours[name] for name in rule.during)))
+    if rule.outside:
+        conditions.append(Outside(tuple(hours[name] for name in rule.outside)))
+    return Rule(rule.name, rule.target, tuple(conditions), settings.tables, rule.greeting)

@@ -1,0 +1,278 @@
+"""The wire of the call listener: how many connections there are, how slow they may be, and how much they may say."""
+
+import asyncio
+from collections import OrderedDict
+from typing import Protocol
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+MAX_LINE = 8190
+"""Bytes of a request line, and of all headers of one name."""
+
+MAX_HEAD = 2 * MAX_LINE
+"""Bytes of a request line and all headers together."""
+
+KEEP_ALIVE = 75.0
+"""Seconds for which an idle connection is kept."""
+
+PATIENCE = 15.0
+"""Seconds within which a request must have come whole, and an answer must have been taken."""
+
+SWEEP = 1.0
+"""Seconds between two looks for those who were slower."""
+
+STALLED = 1.0
+"""Seconds after which a connection that does not take its answer may be closed for the sake of another one."""
+
+
+LAST_WORDS = 0.1
+"""Seconds that a connection which was opened just before the end has for its request."""
+
+
+class Listener(Protocol):
+    """Who answers."""
+
+    connections: int
+    """Connections at the most"""
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Answer a request."""
+
+    def answer_unreadable(self, exc: BaseException | None) -> web.Response:
+        """Answer what is no request, or failed in `answer` with `exc`."""
+
+
+class SwitchServer(web.Server):
+    """aiohttp's server without router and middleware, whose own errors are answered with the default.
+
+    A connection is in one of these, or is being answered; the one that has been there longest comes first:
+    `asking` since it was opened, or since the first byte of a further request; `idle` since an answer was given;
+    `stalled` besides, since a part of its answer was not taken.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener.answer)
+        self.listener = listener
+        self.asking: OrderedDict[SwitchConnection, float] = OrderedDict()
+        self.idle: OrderedDict[SwitchConnection, None] = OrderedDict()
+        self.stalled: OrderedDict[SwitchConnection, float] = OrderedDict()
+        self._open = 0
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> RequestHandler:
+        return SwitchConnection(self)
+
+    def pre_shutdown(self) -> None:
+        """Take no further request on the connections that there are, but the first of those that are quite new."""
+        for connection in self.connections:
+            if not self._is_new(connection):
+                connection.close()
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the signature is aiohttp's
+        """Let the answers that are under way go out, and close."""
+        if any(map(self._is_new, self.asking)):
+            await asyncio.sleep(LAST_WORDS)
+        await super().shutdown(timeout)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def enter(self) -> bool:
+        """Make room for a connection; False when all that there are are being answered."""
+        if self._open >= self.listener.connections and not self._make_room():
+            return False
+        self._open += 1
+        return True
+
+    def leave(self, connection: "SwitchConnection") -> None:
+        """Forget a connection."""
+        self._open -= 1
+        for waiting in (self.asking, self.idle, self.stalled):
+            waiting.pop(connection, None)
+
+    def asks(self, connection: "SwitchConnection") -> None:
+        """Wait for a whole request, but not for long."""
+        self.idle.pop(connection, None)
+        self.asking[connection] = self._loop.time()
+        self._sweep_soon()
+
+    def stalls(self, connection: "SwitchConnection") -> None:
+        """Wait for a part of an answer to be taken, but not for long."""
+        self.stalled[connection] = self._loop.time()
+        self._sweep_soon()
+
+    def _is_new(self, connection: RequestHandler) -> bool:
+        since = self.asking.get(connection) if isinstance(connection, SwitchConnection) else None
+        return since is not None and since > self._loop.time() - LAST_WORDS
+
+    def _make_room(self) -> bool:
+        if self.asking:
+            self.asking.popitem(last=False)[0].abandon()
+        elif self.idle:
+            self.idle.popitem(last=False)[0].abandon()
+        elif self.stalled and next(iter(self.stalled.values())) <= self._loop.time() - STALLED:
+            self.stalled.popitem(last=False)[0].abandon()
+        else:
+            return False
+        return True
+
+    def _sweep_soon(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        before = self._loop.time() - PATIENCE
+        for waiting in (self.asking, self.stalled):
+            while waiting and next(iter(waiting.values())) <= before:
+                waiting.popitem(last=False)[0].abandon()
+        if self.asking or self.stalled:
+            self._sweep_soon()
+
+
+class SwitchConnection(RequestHandler):
+    """One connection of the call listener."""
+
+    __slots__ = ("_answered", "_body", "_has_entered", "_has_said_all", "_received", "_server", "_wire")
+
+    def __init__(self, server: SwitchServer) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # its documented way to have none
+            auto_decompress=False,  # nobody reads bodies here; bad ones would be complained of
+            keepalive_timeout=KEEP_ALIVE,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+        )
+        self._server = server
+        self._wire: asyncio.Transport
+        """The transport; aiohttp lets go of its own when it begins to close, and what is unsent may hold that up"""
+        self._has_entered = False
+        self._has_said_all = False
+        self._received = 0
+        """Bytes of a request that is not whole yet"""
+        self._answered = 0
+        """Requests, of the `_request_count` that have come"""
+        self._body: StreamReader | None = None
+        """Body of a request that is answered already; aiohttp reads on for 10 s and throws it away"""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection in, if there is room."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker: TCP has no other
+        self._wire = transport
+        if not self._server.enter():
+            self.abandon()
+            return
+        self._has_entered = True
+        transport.set_write_buffer_limits(high=0)  # so that pause_writing tells of every byte that is not taken
+        super().connection_made(transport)
+        self._server.asks(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._leave()
+        if self._body is not None:
+            self._body.feed_eof()  # or aiohttp would wait for the rest of it
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Have aiohttp read what has come, in pieces that show how long the head of a request is."""
+        if len(data) <= MAX_LINE:
+            self._read(data)
+            return
+        for place in range(0, len(data), MAX_LINE):
+            self._read(data[place : place + MAX_LINE])
+
+    def pause_writing(self) -> None:
+        """Take note that a part of an answer is not taken."""
+        super().pause_writing()
+        self._server.stalls(self)
+
+    def resume_writing(self) -> None:
+        """Take note that everything is taken."""
+        super().resume_writing()
+        self._server.stalled.pop(self, None)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature
+        """Keep our half open for the answers: a switch may say that it has asked all it wanted."""
+        asyncio.get_running_loop().call_soon(self._end)  # a request that has just come is taken up before
+        return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, and be idle when that was the last one."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._answered += 1
+            if self._has_entered and self._answered == self._request_count:
+                self._body = None if request.content.is_eof() else request.content
+                self._server.idle[self] = None
+                if self._has_said_all:
+                    self.close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the signature is aiohttp's
+    ) -> web.StreamResponse:
+        """Answer in the place of aiohttp, which would send a 400 or 500 and log the raw request."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of an answer is out already")
+        is_bug = status >= web.HTTPInternalServerError.status_code
+        return self._server.listener.answer_unreadable(exc if is_bug else None)
+
+    def abandon(self) -> None:
+        """Close at once, whatever has not been sent yet."""
+        self._leave()
+        self.force_close()
+        self._wire.abort()
+
+    def _leave(self) -> None:
+        if self._has_entered:
+            self._has_entered = False
+            self._server.leave(self)
+
+    def _read(self, data: bytes) -> None:
+        asked = self._request_count
+        super().data_received(data)
+        if self._request_count > asked:
+            self._received = 0
+            self._body = None
+            self._server.asking.pop(self, None)
+            self._server.idle.pop(self, None)
+        elif data and self._answered == asked and not self._is_in_a_body():
+            self._received += len(data)
+            if self not in self._server.asking:
+                self._server.asks(self)
+            if self._received > MAX_HEAD:
+                self._refuse_the_head()
+
+    def _is_in_a_body(self) -> bool:
+        if self._body is not None and self._body.is_eof():
+            self._body = None
+            return True  # its last bytes
+        return self._body is not None
+
+    def _refuse_the_head(self) -> None:
+        """Have an endless head answered like everything else that is no request."""
+        self._received = 0
+        self._server.asking.pop(self, None)
+        self._request_count += 1
+        self._messages.append((_ErrInfo(400, BadHttpMessage("its head is too long"), ""), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _end(self) -> None:
+        self._lingering_time = 0.0  # the rest of a body does not come any more
+        if self._answered == self._request_count:
+            self.force_close()
+        else:
+            self._has_said_all = True

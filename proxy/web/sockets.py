@@ -1,0 +1,73 @@
+"""What a service manager hands over and wants to be told, and how many descriptors there are for connections."""
+
+import os
+import resource
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted, and that are accepted at once."""
+
+OTHERS = BACKLOG + 512
+"""Descriptors for other things than the switch's connections: those just accepted, sources, files."""
+
+_FIRST = 3
+"""The descriptor of the first socket that is handed over"""
+
+
+def inherited_socket() -> socket.socket | None:
+    """Return the listening socket that a service manager has handed over to this process. Raises OSError.
+
+    That is the first one of LISTEN_FDS, if LISTEN_PID names this process; it goes on listening while one server ends
+    and the next one starts. The variables are taken out of the environment, as they are for nobody else.
+    """
+    names = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+    process, count, _ = (os.environ.pop(name, "") for name in names)
+    if process != str(os.getpid()) or not (count.isascii() and count.isdigit() and int(count) > 0):
+        return None
+    os.set_inheritable(_FIRST, False)
+    listening = socket.socket(fileno=_FIRST)
+    if listening.family not in {socket.AF_INET, socket.AF_INET6} or listening.type != socket.SOCK_STREAM:
+        listening.close()
+        raise OSError("what LISTEN_FDS brings is no TCP socket - allowed: a TCP socket that listens")
+    listening.setblocking(False)
+    return listening
+
+
+def switch_site(runner: web.BaseRunner, listen: tuple[str, int]) -> web.BaseSite:
+    """Return where the switch is answered: at the inherited socket, or else at an address."""
+    inherited = inherited_socket()
+    if inherited is None:
+        return web.TCPSite(runner, *listen, backlog=BACKLOG)
+    return web.SockSite(runner, inherited, backlog=BACKLOG)
+
+
+def tell_ready() -> None:
+    """Tell the service manager, if there is one that wants to know, that calls are answered from now on."""
+    path = os.environ.pop("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:  # it can go on without us
+        telling.sendto(b"READY=1", address)
+
+
+def connections_to_be_had(wanted: int, on_fewer: Callable[[int, int], None]) -> int:
+    """Return for how many connections there are descriptors, and raise this process' soft limit as far as needed.
+
+    `on_fewer` gets the wanted number and the possible one when these are fewer.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHERS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    possible = min(wanted, soft - min(OTHERS, soft // 2))
+    if possible < wanted:
+        on_fewer(wanted, possible)
+    return possible

@@ -1,0 +1,394 @@
+"""Too many connections, slow ones, few descriptors, and a listening socket that outlives the server."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from proxy.detached import detach
+from proxy.testing import HttpCrm, Request
+from tests.e2e.conftest import Serve
+from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source, static_options
+from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in, clean_environment
+
+MANY = 1000
+QUESTION = b"GET /musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+GREETED = EXPECTED[PEOPLE[0].number]
+
+Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture(autouse=True)
+def _descriptors() -> None:
+    """Have enough for both ends of a thousand connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = 4 * MANY
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(enough, hard) if hard > 0 else enough, hard))
+
+
+@pytest.fixture
+def server(serve: Serve) -> Iterator[Serving]:
+    with serve(head() + source("static", static_options())) as serving:
+        yield serving
+
+
+async def ask(port: int) -> float:
+    """Ask as the switch does, and return the seconds until the answer, which must be the right one."""
+    started = time.perf_counter()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(QUESTION)
+    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
+    took = time.perf_counter() - started
+    writer.close()
+    await writer.wait_closed()
+    assert (status, json.loads(body)) == (200, GREETED)
+    return took
+
+
+async def connected(port: int, count: int, said: bytes = b"") -> list[Peer]:
+    peers = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        peers.append((reader, writer))
+    return peers
+
+
+async def hang_up(peers: list[Peer]) -> None:
+    for _, writer in peers:
+        writer.transport.abort()
+    await asyncio.sleep(0)
+
+
+async def open_ones(peers: list[Peer], fewer_than: int = 0) -> list[Peer]:
+    """Return those that the server has not closed, when they are so few at last, or after a while."""
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        there = [peer for peer in peers if not peer[1].transport.is_closing() and not peer[0].at_eof()]
+        if len(there) < fewer_than:
+            break
+    return there
+
+
+# ---------------------------------------------------------------------------------------- crowds of the silent
+
+
+async def test_a_thousand_idle_connections_keep_no_call_from_its_answer(
+    server: Serving, figure: Callable[[str], None]
+) -> None:
+    peers = await connected(server.port, MANY)
+    took = [await ask(server.port) for _ in range(20)]
+    there = await open_ones(peers, MANY)
+    await hang_up(peers)
+    assert max(took) < 3
+    assert len(there) == MANY - 1, "one has made room, in which all the calls were answered"
+    figure(f"{MANY} idle connections, which is all that there may be: slowest of 20 calls {max(took) * 1000:.0f} ms")
+
+
+async def test_a_thousand_connections_with_a_byte_a_second_keep_no_call_from_its_answer_and_end_after_15_s(
+    server: Serving, figure: Callable[[str], None]
+) -> None:
+    peers = await connected(server.port, MANY, b"GET /musteri.json HTTP/1.1\r\nX: ")
+    began, took = time.perf_counter(), []
+    while time.perf_counter() - began < 12:
+        for _, writer in peers:
+            if not writer.transport.is_closing():
+                writer.write(b"x")
+        for _ in range(5):
+            took.append(await ask(server.port))
+            await asyncio.sleep(0.2)
+    assert len(await open_ones(peers)) > MANY // 2, "the bytes are no reason to hang up"
+    while time.perf_counter() - began < 30 and await open_ones(peers, 1):
+        for _, writer in peers:
+            if not writer.transport.is_closing():
+                writer.write(b"x")
+    lasted = time.perf_counter() - began
+    there = await open_ones(peers, 1)
+    await hang_up(peers)
+    assert max(took) < 3
+    assert not there, "nor to wait for ever"
+    assert lasted < 25
+    figure(
+        f"{MANY} connections with a byte a second: slowest of {len(took)} calls {max(took) * 1000:.0f} ms; "
+        f"all were closed {lasted:.0f} s after the last was opened"
+    )
+
+
+# ---------------------------------------------------------------------------------------- the cap
+
+CAPPED = head().replace("[switch]", "[switch]\nconnections = 20")
+
+
+async def test_no_more_connections_are_open_than_the_toml_allows(serve: Serve) -> None:
+    with serve(CAPPED + source("static", static_options())) as serving:
+        kept = await connected(serving.port, 5, QUESTION.replace(b"Connection: close\r\n", b""))
+        for reader, _ in kept:
+            await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE)
+        silent = await connected(serving.port, 50)
+        assert len(await open_ones(silent, 16)) == 15
+        assert len(await open_ones(kept)) == 5, "they have asked something once"
+        await ask(serving.port)
+        await hang_up([*silent, *kept])
+
+
+@dataclass
+class Gate:
+    """Has the CRM wait with its answer until it is opened."""
+
+    asked: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def behave(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        await self.open.wait()
+        body = json.dumps(answer_of_the_crm(request)).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[HttpCrm]:
+    async with HttpCrm(answer_of_the_crm) as crm:
+        yield crm
+
+
+async def test_calls_that_are_being_answered_are_not_closed_for_further_ones(serve: Serve, crm: HttpCrm) -> None:
+    gate = Gate()
+    crm.behaviour = gate.behave
+    toml = CAPPED.replace("deadline = 1.5", "deadline = 20") + source("rest", rest_options(crm.url), "timeout = 15")
+    with serve(toml) as serving:
+        calling = await connected(serving.port, 20, QUESTION)
+        while not gate.asked:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+        further = await connected(serving.port, 30, QUESTION)
+        assert await open_ones(further, 1) == []
+        assert len(await open_ones(calling)) == 20
+        await hang_up(further)
+        gate.open.set()
+        for reader, writer in calling:
+            ((_, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
+            assert json.loads(body) == GREETED
+            writer.close()
+        await ask(serving.port)
+
+
+# ---------------------------------------------------------------------------------------- descriptors
+
+
+def limited(how: str) -> tuple[str, ...]:
+    return ("sh", "-c", f'ulimit {how}; exec "$0" "$@"', *TANIMA)
+
+
+def limits_of(process: int) -> tuple[int, int]:
+    """Return the soft and the hard limit of a process' open files."""
+    (line,) = [
+        line
+        for line in Path(f"/proc/{process}/limits").read_text(encoding="ascii").splitlines()
+        if line.startswith("Max open files")
+    ]
+    soft, hard = line.split()[3:5]
+    return int(soft), int(hard)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text(head() + source("static", static_options()), encoding="utf-8")
+    return file
+
+
+async def test_with_few_descriptors_there_are_fewer_connections_and_a_warning(start: Serve, config: Path) -> None:
+    arguments = ["serve", "--config", str(config), "--listen", "127.0.0.1:0"]
+    with start(arguments, command=limited("-n 300")) as serving:
+        (line,) = serving.lines("fewer_connections")
+        assert (line["level"], line["wanted"], line["possible"]) == ("warning", 1000, 150)
+        peers = await connected(serving.port, 400)
+        for _ in range(5):
+            await ask(serving.port)
+        assert len(await open_ones(peers, 151)) <= 150
+        assert len(os.listdir(f"/proc/{serving.process.pid}/fd")) < 300  # noqa: PTH208 - as many as there are
+        await hang_up(peers)
+        assert serving.lines("event_loop") == []
+
+
+def test_a_low_limit_is_raised_as_far_as_it_may(start: Serve, config: Path) -> None:
+    arguments = ["serve", "--config", str(config), "--listen", "127.0.0.1:0"]
+    with start(arguments, command=limited("-Sn 300")) as serving:
+        soft, hard = limits_of(serving.process.pid)
+        assert serving.lines("fewer_connections") == []
+    assert 1000 < soft <= hard
+
+
+# ---------------------------------------------------------------------------------------- the next server
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Manager:
+    """Starts one server after another, as a service manager does: with its own listening socket, or without."""
+
+    def __init__(self, listening: socket.socket | None, port: int, config: Path, log: Path) -> None:
+        self._listening = listening
+        self._arguments = ["serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"]
+        self._log = log.open("wb")
+        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._told.bind(f"\0{config}")
+        self._told.setblocking(False)
+        self._environment = clean_environment({"NOTIFY_SOCKET": f"@{config}"})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+        self._told.close()
+
+    async def start(self) -> None:
+        """Start a server, and wait until it says that it is ready."""
+        command, passed = [*TANIMA, *self._arguments], []
+        if self._listening is not None:
+            passed = [self._listening.fileno()]
+            command = [sys.executable, "-c", HAND_OVER, str(passed[0]), *command]
+        self.process = subprocess.Popen(  # noqa: ASYNC220 - it only starts
+            command, stdin=subprocess.DEVNULL, stderr=self._log, pass_fds=passed, env=self._environment
+        )
+        told = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._told, 100), PATIENCE)
+        assert told == b"READY=1"
+
+    async def end(self, how: signal.Signals) -> int:
+        """Have the server end, and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        return await asyncio.to_thread(self.process.wait, PATIENCE)
+
+
+class Calls:
+    """Calls that come all the time, each on a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._calls: list[asyncio.Task[str]] = []
+        self._is_over = False
+
+    async def go_on(self) -> None:
+        while not self._is_over:
+            self._calls.append(detach(self._call()))
+            await asyncio.sleep(0.01)
+
+    async def outcomes(self, since: int = 0) -> Counter[str]:
+        """Return what became of the calls since one of them, when that is known of all so far."""
+        return Counter(await asyncio.gather(*self._calls[since:]))
+
+    async def stop(self) -> Counter[str]:
+        self._is_over = True
+        return await self.outcomes()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    async def _call(self) -> str:
+        try:
+            await ask(self._port)
+        except ConnectionRefusedError:
+            return "refused"
+        except (ConnectionError, ValueError, asyncio.IncompleteReadError):
+            return "cut off"
+        return "answered"
+
+
+async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str], Counter[str]]:
+    """Return what becomes of calls while servers are killed, and while they are stopped, and others come instead."""
+    await manager.start()
+    calls = Calls(port)
+    calling = detach(calls.go_on())
+    await asyncio.sleep(0.5)
+    for _ in range(2):
+        assert await manager.end(signal.SIGKILL) == -signal.SIGKILL
+        await manager.start()
+        await asyncio.sleep(0.3)
+    killed = await calls.outcomes()
+    begun = len(calls)
+    for _ in range(2):
+        assert await manager.end(signal.SIGTERM) == 0
+        await manager.start()
+        await asyncio.sleep(0.3)
+    stopped = await calls.outcomes(begun)
+    await calls.stop()
+    await calling
+    assert await manager.end(signal.SIGTERM) == 0
+    return killed, stopped
+
+
+@pytest.fixture
+def log(logs: Path) -> Path:
+    """Return a file among those that are looked through at the end."""
+    return logs / f"{len([*logs.iterdir()]):03}.log"
+
+
+def told(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+
+
+async def test_with_a_socket_that_is_handed_over_no_call_is_refused_while_servers_come_and_go(
+    config: Path, log: Path, figure: Callable[[str], None]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        port = listening.getsockname()[1]
+        with Manager(listening, port, config, log) as manager:
+            killed, stopped = await ends_and_beginnings(manager, port)
+    assert killed["refused"] == stopped["refused"] == 0
+    assert killed["answered"] > 100
+    assert stopped["answered"] > 100
+    assert killed["cut off"] <= 10, "those that were being answered"
+    assert stopped["cut off"] <= 2
+    figure(f"handed-over socket: two servers killed: {told(killed)}; two stopped: {told(stopped)}")
+
+
+async def test_without_it_calls_are_refused_until_the_next_server_listens(
+    config: Path, log: Path, figure: Callable[[str], None]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Manager(None, port, config, log) as manager:
+        killed, stopped = await ends_and_beginnings(manager, port)
+    assert killed["refused"] > 0
+    assert stopped["refused"] > 0
+    figure(f"without a handed-over socket: two servers killed: {told(killed)}; two stopped: {told(stopped)}")
+
+
+async def test_a_handed_over_socket_is_closed_by_nobody_but_its_owner(config: Path, log: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with Manager(listening, port, config, log) as manager:
+            await manager.start()
+            await ask(port)
+            assert await manager.end(signal.SIGTERM) == 0
+            waiting = detach(ask(port))
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+            await manager.start()
+            await waiting
+            assert await manager.end(signal.SIGTERM) == 0
+    with pytest.raises(ConnectionRefusedError):
+        await ask(port)

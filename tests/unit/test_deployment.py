@@ -1,0 +1,302 @@
+"""The parts put together."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from proxy import deployment as module
+from proxy.deployment import Deployment, Observers, routing_of
+from proxy.model import Contact, Decision, Reason
+from proxy.phone import PhoneNumber, parse_caller
+from proxy.rules import Standing
+from proxy.rules.situation import CallerIs, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
+from proxy.sources import Asked
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER, After, Bugs, FakeAdapter, FakeEnricher, Stubborn, call
+
+OFFICE = {"days": "mon-fri", "from": "09:00", "to": "18:00", "holidays": "TR", "closed": [date(2026, 11, 24)]}
+
+
+class Unopenable(FakeAdapter):
+    """An adapter with bugs at both ends of its life."""
+
+    async def open(self) -> None:
+        raise RuntimeError("cannot open")
+
+    async def close(self) -> None:
+        raise RuntimeError("cannot close")
+
+
+class Slow(FakeAdapter):
+    """An adapter that never finishes opening or closing, whoever cancels it."""
+
+    async def open(self) -> None:
+        await Stubborn(0.3).wait()
+
+    async def close(self) -> None:
+        await Stubborn(0.3).wait()
+
+
+class Lifelong(FakeAdapter):
+    """An adapter that notes its life."""
+
+    def __init__(self, *answers: object) -> None:
+        super().__init__(*answers)
+        self.life: list[str] = []
+
+    async def open(self) -> None:
+        self.life.append("open")
+
+    async def close(self) -> None:
+        self.life.append("close")
+
+
+class Hanging(FakeAdapter):
+    """An adapter whose open never ends."""
+
+    async def open(self) -> None:
+        await asyncio.Event().wait()
+
+
+class CutShort(FakeAdapter):
+    """An adapter that cancels itself."""
+
+    async def open(self) -> None:
+        raise asyncio.CancelledError
+
+
+class Careless(FakeAdapter):
+    """An adapter whose open is no coroutine."""
+
+    def open(self) -> None:  # type: ignore[override]
+        pass
+
+
+async def test_adapters_that_hang_or_fail_in_open_are_waited_for_together_and_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "OPENING", 0.05)
+    told: list[tuple[str, str]] = []
+    adapters = [Hanging(None), Careless(None), CutShort(None), Lifelong(None)]
+    deployment = Deployment(
+        configured(*adapters), Observers(bug=lambda where, exc: told.append((where, type(exc).__name__)))
+    )
+    started = asyncio.get_running_loop().time()
+    async with deployment:
+        assert asyncio.get_running_loop().time() - started < 0.15
+    assert told == [("crm", "DeadlineExceeded"), ("crm2", "TypeError"), ("crm3", "Unavailable")]
+    assert isinstance(adapters[3], Lifelong)
+    assert adapters[3].life == ["open", "close"]
+
+
+# ---------------------------------------------------------------------------------------- routing_of
+
+
+def test_targets_that_are_left_out_are_the_default() -> None:
+    routing = routing_of(configured(FakeAdapter()).settings)
+    assert {str(target) for target in (routing.unknown, routing.withheld, routing.internal)} == {"queue/200"}
+
+
+def test_targets_that_are_given_are_taken() -> None:
+    given = {"unknown": "queue/202", "withheld": "ivr/10", "internal": "group/700", "greeting": "{first_name}"}
+    routing = routing_of(configured(FakeAdapter(), routing=given).settings)
+    assert [str(target) for target in (routing.unknown, routing.withheld, routing.internal)] == [
+        "queue/202",
+        "ivr/10",
+        "group/700",
+    ]
+    assert routing.greeting.template == "{first_name}"
+
+
+def test_a_rule_has_all_the_conditions_that_the_toml_has() -> None:
+    rule = {
+        "name": "all",
+        "when": {"tier": "gold", "balance": {"below": 5}},
+        "called": ["0212 555 10 10", "1003"],
+        "caller": {"kind": "known", "country": ["TR", "DE"], "type": "mobile"},
+        "during": "office",
+        "outside": ["night"],
+        "target": "user/{owner | extensions}",
+        "greeting": "Sayın {name}",
+    }
+    sections: dict[str, Any] = {
+        "rules": [rule],
+        "hours": {"office": OFFICE, "night": {"from": "22:00", "to": "06:00"}},
+        "tables": {"extensions": {"ayse": "1003"}},
+    }
+    (built,) = routing_of(configured(FakeAdapter(), **sections).settings).rules
+    kind, tier, balance, called, country, number_type, during, outside = built.conditions
+    assert kind == CallerIs(frozenset({Standing.KNOWN}))
+    assert isinstance(tier, FieldIs)
+    assert isinstance(balance, FieldIs)
+    assert (tier.field_name, balance.field_name) == ("tier", "balance")
+    assert called == Dialled((parse_caller("02125551010", "TR"), parse_caller("1003", "TR")))
+    assert country == FromCountry(frozenset({"TR", "DE"}))
+    assert number_type == NumberTypeIs(frozenset({"mobile"}))
+    assert isinstance(during, During)
+    assert isinstance(outside, Outside)
+    assert [hours.name for hours in (*during.hours, *outside.hours)] == ["office", "night"]
+    assert str(built.target.render(Contact("x", {"owner": "ayse"}), built.tables)) == "user/1003"
+    assert built.greeting is not None
+    assert built.greeting.template == "Sayın {name}"
+
+
+def test_hours_are_closed_on_holidays_and_on_the_days_that_are_listed() -> None:
+    sections: dict[str, Any] = {
+        "rules": [{"name": "open", "during": "office", "target": "queue/201"}],
+        "hours": {"office": OFFICE},
+    }
+    (rule,) = routing_of(configured(FakeAdapter(), **sections).settings).rules
+    during = rule.conditions[-1]
+    assert isinstance(during, During)
+    (office,) = during.hours
+
+    def is_open(month: int, day: int) -> bool:
+        return office.contain(datetime(2026, month, day, 9, 30, tzinfo=UTC))
+
+    assert is_open(11, 23)
+    assert not is_open(11, 24), "listed as closed"
+    assert not is_open(10, 29), "the Republic's day"
+    assert not is_open(11, 22), "a Sunday"
+
+
+def test_a_rule_without_conditions_is_for_all_known_callers() -> None:
+    rule = {"name": "all", "target": "queue/201"}
+    (built,) = routing_of(configured(FakeAdapter(), rules=[rule]).settings).rules
+    assert built.conditions == (CallerIs(frozenset({Standing.KNOWN})),)
+    assert built.greeting is None
+
+
+# ---------------------------------------------------------------------------------------- Deployment
+
+
+async def route(deployment: Deployment) -> Decision:
+    return await deployment.router.route(call(NUMBER, MONDAY_NOON))
+
+
+async def test_a_call_goes_through_all_parts() -> None:
+    finding, enriching = FakeAdapter(AHMET), FakeEnricher(Contact("", {"extension": "1003"}))
+    rules = [{"name": "own", "target": "user/{extension}"}]
+    asked: list[Asked] = []
+    configuration = configured(finding, enriching, roles=("find", "enrich"), rules=rules)
+    async with Deployment(configuration, Observers(source=asked.append)) as deployment:
+        decision = await route(deployment)
+    assert (str(decision.target), decision.reason, decision.name) == ("user/1003", Reason.RULE, "Ahmet Yılmaz")
+    assert [(one.source, one.outcome) for one in asked] == [("crm", "found"), ("crm2", "enriched")]
+
+
+async def test_sources_are_asked_at_the_same_time_when_the_toml_says_so() -> None:
+    first, second = FakeAdapter(After(0.05, None)), FakeAdapter(After(0.05, AHMET))
+    async with Deployment(configured(first, second, lookup={"parallel": True})) as deployment:
+        routing = asyncio.ensure_future(route(deployment))
+        await asyncio.sleep(0.02)
+        assert (len(first.asked), len(second.asked)) == (1, 1)
+        assert (await routing).name == "Ahmet Yılmaz"
+
+
+async def test_a_cached_answer_lives_as_long_as_the_toml_says() -> None:
+    adapter = FakeAdapter(AHMET)
+    async with Deployment(configured(adapter, cache={"ttl": 0.03})) as deployment:
+        await route(deployment)
+        await route(deployment)
+        assert len(adapter.asked) == 1
+        await asyncio.sleep(0.04)
+        await route(deployment)
+        assert len(adapter.asked) == 2
+
+
+async def test_adapters_are_opened_and_closed_once() -> None:
+    adapters = [Lifelong(None), Lifelong(AHMET)]
+    async with Deployment(configured(*adapters)) as deployment:
+        assert [adapter.life for adapter in adapters] == [["open"], ["open"]]
+        await route(deployment)
+    assert [adapter.life for adapter in adapters] == [["open", "close"], ["open", "close"]]
+
+
+async def test_an_adapter_with_bugs_at_both_ends_keeps_no_other_from_answering() -> None:
+    bugs, good = Bugs(), Lifelong(AHMET)
+    async with Deployment(configured(Unopenable(None), good), Observers(bug=bugs)) as deployment:
+        assert (await route(deployment)).name == "Ahmet Yılmaz"
+    assert [(where, str(exc)) for where, exc in bugs.reported] == [("crm", "cannot open"), ("crm", "cannot close")]
+    assert good.life == ["open", "close"]
+
+
+async def test_an_adapter_that_hangs_at_both_ends_keeps_no_other_from_answering(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "OPENING", 0.05)
+    monkeypatch.setattr(module, "CLOSING", 0.05)
+    bugs, good = Bugs(), Lifelong(AHMET)
+    started = asyncio.get_running_loop().time()
+    async with Deployment(configured(Slow(None), good), Observers(bug=bugs)) as deployment:
+        assert (await route(deployment)).name == "Ahmet Yılmaz"
+    assert asyncio.get_running_loop().time() - started < 0.3
+    assert [where for where, _ in bugs.reported] == ["crm", "crm"]
+    assert good.life == ["open", "close"]
+
+
+async def test_lookups_that_still_run_are_ended_before_their_adapter_is_closed() -> None:
+    ended_at_close: list[int] = []
+    slow = After(60, AHMET)
+
+    class Closing(FakeAdapter):
+        async def close(self) -> None:
+            ended_at_close.append(slow.cancelled)
+
+    async with Deployment(configured(Closing(slow), switch={"default": "queue/200", "deadline": 0.02})) as deployment:
+        assert (await route(deployment)).reason is Reason.CRM_FAILED
+    assert ended_at_close == [1]
+
+
+async def test_a_successor_goes_on_with_the_sources_that_are_set_up_alike() -> None:
+    first, second = Lifelong(AHMET), Lifelong(None)
+    async with Deployment(configured(first, second)) as old:
+        await route(old)
+        unused, changed = Lifelong(None), Lifelong(None)
+        configuration = configured(unused, changed, timeouts=(1, 2))
+        new = Deployment(configuration, predecessor=old)
+        assert new.upstreams["crm"] is old.upstreams["crm"]
+        assert new.upstreams["crm2"] is not old.upstreams["crm2"]
+        assert new.upstreams["crm2"].adapter is changed
+        assert unused.life == []
+
+
+async def test_a_successor_knows_what_its_predecessor_knew_and_asks_by_its_own_limits() -> None:
+    first, changed = Lifelong(AHMET), Lifelong(Contact("Other"))
+    async with Deployment(configured(first)) as old:
+        await route(old)
+        new = Deployment(configured(changed, timeouts=(2,), cache={"ttl": 7, "size": 10}), predecessor=old)
+        new.take_over()
+        assert (await route(new)).name == "Ahmet Yılmaz"
+        new.forget(NUMBER)
+        assert (await route(new)).name == "Other"
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [({"url": "https://other.example.com"}, {}), ({}, {"switch": {"default": "queue/200", "region": "DE"}})],
+    ids=["other options", "other region"],
+)
+async def test_what_other_sources_knew_is_not_taken_over(options: dict[str, str], more: dict[str, Any]) -> None:
+    first, other = Lifelong(AHMET), Lifelong(None)
+    async with Deployment(configured(first)) as old:
+        await route(old)
+        new = Deployment(configured(other, options=options, **more), predecessor=old)
+        new.take_over()
+        assert len(new.directory.cache) == 0
+        assert len(old.directory.cache) == 1
+
+
+async def test_forgetting_reaches_the_cache_and_the_adapters() -> None:
+    class Keeping(Lifelong):
+        def forget(self, number: PhoneNumber) -> None:
+            self.life.append(f"forget {number.e164}")
+
+    adapter = Keeping(AHMET)
+    async with Deployment(configured(adapter, FakeAdapter(None))) as deployment:
+        await route(deployment)
+        assert deployment.forget(NUMBER)
+        assert not deployment.forget(NUMBER)
+    assert adapter.life == ["open", f"forget {NUMBER.e164}", f"forget {NUMBER.e164}", "close"]

@@ -1,0 +1,188 @@
+"""When a source is not asked: breaker, throttling, bulkhead, retry budget."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from proxy.breaker import RESERVE, State
+from proxy.detached import detach
+from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable
+from proxy.upstream import Guarded, Limits, Upstream
+from tests.unit.fakes import (
+    AHMET,
+    NUMBER,
+    ONCE,
+    After,
+    Bugs,
+    FakeAdapter,
+    FakeCompleter,
+    FakeEnricher,
+    Stubborn,
+    in_virtual_time,
+    now,
+)
+
+THREE = replace(ONCE, breaker_failures=3, breaker_pause=5)
+DOWN = Unavailable("down")
+
+
+def guarded(adapter: FakeAdapter, limits: Limits = THREE) -> tuple[Upstream, list[Guarded]]:
+    told: list[Guarded] = []
+    return Upstream("crm", adapter, limits, Bugs(), told.append), told
+
+
+async def fails(source: Upstream, times: int, kind: type[AdapterError] = AdapterError) -> None:
+    for _ in range(times):
+        with pytest.raises(kind):
+            await source.lookup(NUMBER)
+
+
+@pytest.mark.parametrize("failure", [DOWN, AdapterError("refused"), KeyError("a bug"), After(60), 42])
+@in_virtual_time
+async def test_after_failures_in_a_row_the_source_is_not_asked(failure: object) -> None:
+    adapter = FakeAdapter(failure)
+    source, told = guarded(adapter)
+    await fails(source, 3)
+    before = now()
+    await fails(source, 50, CircuitOpen)
+    assert len(adapter.asked) == 3
+    assert now() == before
+    assert [(one.source, one.state) for one in told] == [("crm", State.OPEN)]
+    assert told[0].reason
+
+
+@in_virtual_time
+async def test_it_is_asked_again_after_the_pause_and_told_of_once() -> None:
+    adapter = FakeAdapter(DOWN, DOWN, DOWN, DOWN, AHMET)
+    source, told = guarded(adapter)
+    await fails(source, 3)
+    await asyncio.sleep(5)
+    await fails(source, 1, Unavailable)
+    await fails(source, 10, CircuitOpen)
+    await asyncio.sleep(5)
+    assert await source.lookup(NUMBER) == (AHMET,)
+    assert await source.lookup(NUMBER) == (AHMET,)
+    assert [one.state for one in told] == [State.OPEN, State.CLOSED]
+
+
+@in_virtual_time
+async def test_of_a_thousand_who_wait_for_it_one_tries() -> None:
+    adapter = FakeAdapter(DOWN, DOWN, DOWN, After(0.5, AHMET))
+    source, _ = guarded(adapter, replace(THREE, concurrency=2000))
+    await fails(source, 3)
+    await asyncio.sleep(5)
+    answers = await asyncio.gather(*(source.lookup(NUMBER) for _ in range(1000)), return_exceptions=True)
+    assert len(adapter.asked) == 4
+    assert answers.count((AHMET,)) == 1
+    assert sum(isinstance(answer, CircuitOpen) for answer in answers) == 999
+
+
+@in_virtual_time
+async def test_one_who_tries_and_is_broken_off_leaves_it_to_the_next() -> None:
+    adapter = FakeAdapter(DOWN, DOWN, DOWN, After(0.9, AHMET), AHMET)
+    source, _ = guarded(adapter)
+    await fails(source, 3)
+    await asyncio.sleep(5)
+    trying = detach(source.lookup(NUMBER))
+    await asyncio.sleep(0.1)
+    trying.cancel()
+    await asyncio.wait({trying})
+    assert await source.lookup(NUMBER) == (AHMET,)
+
+
+@in_virtual_time
+async def test_it_opens_in_the_middle_of_a_lookup_whose_own_failure_is_told() -> None:
+    adapter = FakeAdapter(DOWN)
+    source, _ = guarded(adapter, replace(THREE, attempts=5, breaker_failures=2))
+    with pytest.raises(Unavailable, match=r"^down$"):
+        await source.lookup(NUMBER)
+    assert len(adapter.asked) == 2
+
+
+@in_virtual_time
+async def test_what_cannot_be_added_to_a_contact_opens_nothing() -> None:
+    source, told = guarded(FakeCompleter(AHMET, DOWN))
+    for _ in range(10):
+        (contact,) = await source.lookup(NUMBER)
+        with pytest.raises(Unavailable):
+            await source.complete(contact, NUMBER)
+    assert told == []
+
+
+@in_virtual_time
+async def test_a_source_that_enriches_has_a_breaker_too() -> None:
+    adapter = FakeEnricher(DOWN)
+    source, _ = guarded(adapter)
+    for _ in range(10):
+        with pytest.raises(Unavailable):
+            await source.enrich(AHMET)
+    assert len(adapter.asked) == 3
+
+
+@in_virtual_time
+async def test_a_crm_that_asks_to_be_left_alone_is_not_asked_until_then() -> None:
+    adapter = FakeAdapter(Unavailable("too many requests", retry_after=30), AHMET)
+    source, told = guarded(adapter)
+    await fails(source, 1, Unavailable)
+    await fails(source, 20, CircuitOpen)
+    await asyncio.sleep(29.9)
+    await fails(source, 1, CircuitOpen)
+    await asyncio.sleep(0.2)
+    assert await source.lookup(NUMBER) == (AHMET,)
+    assert len(adapter.asked) == 2
+    assert told == [Guarded("crm", State.THROTTLED, "too many requests"), Guarded("crm", State.CLOSED)]
+
+
+@in_virtual_time
+async def test_more_lookups_than_it_may_have_are_refused_at_once() -> None:
+    adapter = FakeAdapter(After(0.9, AHMET))
+    source, told = guarded(adapter, replace(THREE, concurrency=10, attempts=2))
+    busy = [detach(source.lookup(NUMBER)) for _ in range(10)]
+    await asyncio.sleep(0.1)
+    before = now()
+    await fails(source, 100, Overloaded)
+    assert now() == before
+    assert len(adapter.asked) == 10
+    assert await asyncio.gather(*busy) == [(AHMET,)] * 10
+    assert await source.lookup(NUMBER) == (AHMET,)
+    assert told == []
+
+
+@in_virtual_time
+async def test_a_lookup_that_ignores_its_end_takes_its_place_until_it_has_ended() -> None:
+    adapter = FakeAdapter(Stubborn(60, AHMET), Stubborn(60, AHMET), AHMET)
+    source, _ = guarded(adapter, replace(THREE, concurrency=2))
+    await fails(source, 2, DeadlineExceeded)
+    assert source.under_way == 2
+    await fails(source, 1, Overloaded)
+    await asyncio.sleep(60)
+    assert source.under_way == 0
+    assert await source.lookup(NUMBER) == (AHMET,)
+
+
+@in_virtual_time
+async def test_in_an_outage_second_attempts_are_a_fifth_of_all_lookups_and_the_reserve() -> None:
+    adapter = FakeAdapter(DOWN)
+    limits = replace(ONCE, attempts=2, breaker_failures=100_000)
+    source, _ = guarded(adapter, limits)
+    began = now()
+    await fails(source, 1000, Unavailable)
+    assert now() == began, "no time refills it here"
+    assert 1200 <= len(adapter.asked) <= 1200 + RESERVE
+
+
+@in_virtual_time
+async def test_a_bug_in_forgetting_is_told_and_harms_nobody() -> None:
+    class Forgetful(FakeAdapter):
+        def forget(self, number: object) -> None:
+            self.asked.clear()
+            raise ValueError("a bug")
+
+    bugs, adapter = Bugs(), Forgetful(AHMET)
+    source = Upstream("crm", adapter, ONCE, bugs)
+    await source.lookup(NUMBER)
+    source.forget(NUMBER)
+    assert adapter.asked == []
+    assert [where for where, _ in bugs.reported] == ["crm"]
+    Upstream("crm", FakeAdapter(AHMET), ONCE, bugs).forget(NUMBER)
