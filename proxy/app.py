@@ -84,6 +84,7 @@ class Server:
         self._listener: SwitchListener | None = None
         self._runners: list[web.BaseRunner] = []
         self._snapshot = snapshot_of(configuration)
+        self._stopping = asyncio.Event()
         self._written = -1
         """State of the cache of which there is a snapshot"""
 
@@ -96,20 +97,15 @@ class Server:
         self._listener = SwitchListener(deployment.answering(), logs.call_answered, logs.bug, connections)
         runner = web.ServerRunner(self._listener.server(), shutdown_timeout=deployment.settings.switch.deadline + 0.2)
         port = await self._listen(runner, lambda runner: switch_site(runner, listen))
-        admin = deployment.settings.admin
-        if (at := admin.listen) is not None:
-            token = admin.token.get_secret_value() if admin.token else None
-            application = admin_application(token, self.erase, deployment.settings.switch.region)
-            await self._listen(
-                web.AppRunner(application, access_log=None, shutdown_timeout=1), lambda runner: web.TCPSite(runner, *at)
-            )
+        if (at := deployment.settings.admin.listen) is not None:
+            detach(self._listen_to_the_operator(at))
         detach(self._keep_snapshots())
         return port
 
     async def stop(self) -> None:
         """Answer the calls that are waiting, and end, in little more time than a call may take."""
-        started = time.monotonic()
-        all_by = started + self.deployment.settings.switch.deadline + LAST_MOMENTS
+        self._stopping.set()
+        all_by = time.monotonic() + self.deployment.settings.switch.deadline + LAST_MOMENTS
 
         def left(most: float) -> float:
             return max(0.05, min(most, all_by - time.monotonic()))
@@ -156,7 +152,10 @@ class Server:
             return Path(path).name in names
 
         try:
-            async for _ in awatch(file.parent, watch_filter=is_about_it, debounce=DEBOUNCE, recursive=False):
+            watching = awatch(
+                file.parent, watch_filter=is_about_it, debounce=DEBOUNCE, stop_event=self._stopping, recursive=False
+            )
+            async for _ in watching:
                 if (now := _content(file)) != content:
                     content = now
                     await self.reload()
@@ -212,11 +211,30 @@ class Server:
             self._leaving.discard(upstream)
 
     async def _listen(self, runner: web.BaseRunner, site_of: Callable[[web.BaseRunner], web.BaseSite]) -> int:
-        await runner.setup()
-        self._runners.append(runner)
+        if runner not in self._runners:
+            await runner.setup()
+            self._runners.append(runner)
         await site_of(runner).start()
         port: int = runner.addresses[0][1]
         return port
+
+    async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
+        """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
+        settings = self.deployment.settings
+        token = settings.admin.token.get_secret_value() if settings.admin.token else None
+        application = admin_application(token, self.erase, settings.switch.region)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        is_told = False
+        while not self._stopping.is_set():
+            try:
+                await self._listen(runner, lambda runner: web.TCPSite(runner, *at))
+            except OSError as exc:
+                if not is_told:
+                    logs.admin_unreachable(*at, exc.strerror or str(exc))
+                    is_told = True
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def _take_up(self) -> None:
         if self._snapshot is None:

@@ -92,6 +92,11 @@ def configuration_warning(text: str) -> None:
     log.warning("configuration", problem=text)
 
 
+def admin_unreachable(host: str, port: int, reason: str) -> None:
+    """Write that the operator's own address cannot be had yet."""
+    log.warning("admin_unreachable", host=host, port=port, error=reason)
+
+
 def few_descriptors(wanted: int, possible: int) -> None:
     """Write that this process may have fewer connections than the configuration says."""
     log.warning("few_descriptors", wanted=wanted, possible=possible)

@@ -26,7 +26,7 @@ INPUTS = 2000
 LONGEST = 60.0
 """Seconds after which no more is tried"""
 
-_HEAD = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
+_HEAD = re.compile(rb"HTTP/(?:0\.9|1\.[01]|2\.0) ([0-9]{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 _OURS = {"content-type", "content-length", "cache-control", "server", "date", "connection"}
 
 

@@ -1,48 +1,31 @@
-"""The parts put together, and run."""
+"""The server: it answers until it is told to stop, and goes on with what its TOML says."""
 
 import asyncio
+import json
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
-from proxy import app
-from proxy.app import Deployment, routing_of, serve
-from proxy.model import Contact, Decision, Reason
-from proxy.phone import PhoneNumber, parse_caller
-from proxy.rules import Standing
-from proxy.rules.situation import CallerIs, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
-from proxy.sources import Asked
+from proxy import app, logs
+from proxy.app import Server, Start, serve
+from proxy.config import Configuration
+from proxy.errors import ConfigError
+from proxy.model import Contact, Reason
+from proxy.phone import PhoneNumber
+from proxy.snapshot import SnapshotError
 from proxy.web.switch import Answered
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER, After, Bugs, FakeAdapter, FakeEnricher, Stubborn, call
+from tests.unit.fakes import AHMET, NUMBER, After, FakeAdapter
 
-OFFICE = {"days": "mon-fri", "from": "09:00", "to": "18:00", "holidays": "TR", "closed": [date(2026, 11, 24)]}
-
-
-class Unopenable(FakeAdapter):
-    """An adapter with bugs at both ends of its life."""
-
-    async def open(self) -> None:
-        raise RuntimeError("cannot open")
-
-    async def close(self) -> None:
-        raise RuntimeError("cannot close")
-
-
-class Slow(FakeAdapter):
-    """An adapter that never finishes opening or closing, whoever cancels it."""
-
-    async def open(self) -> None:
-        await Stubborn(0.3).wait()
-
-    async def close(self) -> None:
-        await Stubborn(0.3).wait()
+ANYWHERE = ("127.0.0.1", 0)
+KEY = "made-up-made-up-made-up"
+AHMET_SAID = {"name": "Ahmet Yılmaz", "target": "queue/200"}
 
 
 class Lifelong(FakeAdapter):
@@ -59,213 +42,42 @@ class Lifelong(FakeAdapter):
         self.life.append("close")
 
 
-class Hanging(FakeAdapter):
-    """An adapter whose open never ends."""
+class Told:
+    """What was written to the log, by the name of the function."""
 
-    async def open(self) -> None:
-        await asyncio.Event().wait()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[tuple[str, tuple[Any, ...]]] = []
+        for name in (
+            "call_answered", "source_asked", "bug", "reloaded", "reload_refused", "snapshot_read", "snapshot_failed",
+            "erased", "configuration_warning", "few_descriptors", "admin_unreachable",
+        ):  # fmt: skip
+            monkeypatch.setattr(logs, name, self._noting(name))
 
+    def __call__(self, name: str) -> list[tuple[Any, ...]]:
+        return [arguments for written, arguments in self.lines if written == name]
 
-class CutShort(FakeAdapter):
-    """An adapter that cancels itself."""
-
-    async def open(self) -> None:
-        raise asyncio.CancelledError
-
-
-class Careless(FakeAdapter):
-    """An adapter whose open is no coroutine."""
-
-    def open(self) -> None:  # type: ignore[override]
-        pass
+    def _noting(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.lines.append((name, arguments))
 
 
-async def test_adapters_that_hang_or_fail_in_open_are_waited_for_together_and_told_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(app, "OPENING", 0.05)
-    told: list[tuple[str, str]] = []
-    adapters = [Hanging(None), Careless(None), CutShort(None), Lifelong(None)]
-    deployment = Deployment(configured(*adapters), on_bug=lambda where, exc: told.append((where, type(exc).__name__)))
-    started = asyncio.get_running_loop().time()
-    async with deployment:
-        assert asyncio.get_running_loop().time() - started < 0.15
-    assert told == [("crm", "DeadlineExceeded"), ("crm2", "TypeError"), ("crm3", "Unavailable")]
-    assert isinstance(adapters[3], Lifelong)
-    assert adapters[3].life == ["open", "close"]
-
-
-# ---------------------------------------------------------------------------------------- routing_of
-
-
-def test_targets_that_are_left_out_are_the_default() -> None:
-    routing = routing_of(configured(FakeAdapter()).settings)
-    assert {str(target) for target in (routing.unknown, routing.withheld, routing.internal)} == {"queue/200"}
-
-
-def test_targets_that_are_given_are_taken() -> None:
-    given = {"unknown": "queue/202", "withheld": "ivr/10", "internal": "group/700", "greeting": "{first_name}"}
-    routing = routing_of(configured(FakeAdapter(), routing=given).settings)
-    assert [str(target) for target in (routing.unknown, routing.withheld, routing.internal)] == [
-        "queue/202",
-        "ivr/10",
-        "group/700",
-    ]
-    assert routing.greeting.template == "{first_name}"
-
-
-def test_a_rule_has_all_the_conditions_that_the_toml_has() -> None:
-    rule = {
-        "name": "all",
-        "when": {"tier": "gold", "balance": {"below": 5}},
-        "called": ["0212 555 10 10", "1003"],
-        "caller": {"kind": "known", "country": ["TR", "DE"], "type": "mobile"},
-        "during": "office",
-        "outside": ["night"],
-        "target": "user/{owner | extensions}",
-        "greeting": "Sayın {name}",
-    }
-    sections: dict[str, Any] = {
-        "rules": [rule],
-        "hours": {"office": OFFICE, "night": {"from": "22:00", "to": "06:00"}},
-        "tables": {"extensions": {"ayse": "1003"}},
-    }
-    (built,) = routing_of(configured(FakeAdapter(), **sections).settings).rules
-    kind, tier, balance, called, country, number_type, during, outside = built.conditions
-    assert kind == CallerIs(frozenset({Standing.KNOWN}))
-    assert isinstance(tier, FieldIs)
-    assert isinstance(balance, FieldIs)
-    assert (tier.field_name, balance.field_name) == ("tier", "balance")
-    assert called == Dialled((parse_caller("02125551010", "TR"), parse_caller("1003", "TR")))
-    assert country == FromCountry(frozenset({"TR", "DE"}))
-    assert number_type == NumberTypeIs(frozenset({"mobile"}))
-    assert isinstance(during, During)
-    assert isinstance(outside, Outside)
-    assert [hours.name for hours in (*during.hours, *outside.hours)] == ["office", "night"]
-    assert str(built.target.render(Contact("x", {"owner": "ayse"}), built.tables)) == "user/1003"
-    assert built.greeting is not None
-    assert built.greeting.template == "Sayın {name}"
-
-
-def test_hours_are_closed_on_holidays_and_on_the_days_that_are_listed() -> None:
-    sections: dict[str, Any] = {
-        "rules": [{"name": "open", "during": "office", "target": "queue/201"}],
-        "hours": {"office": OFFICE},
-    }
-    (rule,) = routing_of(configured(FakeAdapter(), **sections).settings).rules
-    during = rule.conditions[-1]
-    assert isinstance(during, During)
-    (office,) = during.hours
-
-    def is_open(month: int, day: int) -> bool:
-        return office.contain(datetime(2026, month, day, 9, 30, tzinfo=UTC))
-
-    assert is_open(11, 23)
-    assert not is_open(11, 24), "listed as closed"
-    assert not is_open(10, 29), "the Republic's day"
-    assert not is_open(11, 22), "a Sunday"
-
-
-def test_a_rule_without_conditions_is_for_all_known_callers() -> None:
-    rule = {"name": "all", "target": "queue/201"}
-    (built,) = routing_of(configured(FakeAdapter(), rules=[rule]).settings).rules
-    assert built.conditions == (CallerIs(frozenset({Standing.KNOWN})),)
-    assert built.greeting is None
-
-
-# ---------------------------------------------------------------------------------------- Deployment
-
-
-async def route(deployment: Deployment) -> Decision:
-    return await deployment.router.route(call(NUMBER, MONDAY_NOON))
-
-
-async def test_a_call_goes_through_all_parts() -> None:
-    finding, enriching = FakeAdapter(AHMET), FakeEnricher(Contact("", {"extension": "1003"}))
-    rules = [{"name": "own", "target": "user/{extension}"}]
-    asked: list[Asked] = []
-    configuration = configured(finding, enriching, roles=("find", "enrich"), rules=rules)
-    async with Deployment(configuration, observe_source=asked.append) as deployment:
-        decision = await route(deployment)
-    assert (str(decision.target), decision.reason, decision.name) == ("user/1003", Reason.RULE, "Ahmet Yılmaz")
-    assert [(one.source, one.outcome) for one in asked] == [("crm", "found"), ("crm2", "enriched")]
-
-
-async def test_sources_are_asked_at_the_same_time_when_the_toml_says_so() -> None:
-    first, second = FakeAdapter(After(0.05, None)), FakeAdapter(After(0.05, AHMET))
-    async with Deployment(configured(first, second, lookup={"parallel": True})) as deployment:
-        routing = asyncio.ensure_future(route(deployment))
-        await asyncio.sleep(0.02)
-        assert (len(first.asked), len(second.asked)) == (1, 1)
-        assert (await routing).name == "Ahmet Yılmaz"
-
-
-async def test_a_cached_answer_lives_as_long_as_the_toml_says() -> None:
-    adapter = FakeAdapter(AHMET)
-    async with Deployment(configured(adapter, cache={"ttl": 0.03})) as deployment:
-        await route(deployment)
-        await route(deployment)
-        assert len(adapter.asked) == 1
-        await asyncio.sleep(0.04)
-        await route(deployment)
-        assert len(adapter.asked) == 2
-
-
-async def test_adapters_are_opened_and_closed_once() -> None:
-    adapters = [Lifelong(None), Lifelong(AHMET)]
-    async with Deployment(configured(*adapters)) as deployment:
-        assert [adapter.life for adapter in adapters] == [["open"], ["open"]]
-        await route(deployment)
-    assert [adapter.life for adapter in adapters] == [["open", "close"], ["open", "close"]]
-
-
-async def test_an_adapter_with_bugs_at_both_ends_keeps_no_other_from_answering() -> None:
-    bugs, good = Bugs(), Lifelong(AHMET)
-    async with Deployment(configured(Unopenable(None), good), on_bug=bugs) as deployment:
-        assert (await route(deployment)).name == "Ahmet Yılmaz"
-    assert [(where, str(exc)) for where, exc in bugs.reported] == [("crm", "cannot open"), ("crm", "cannot close")]
-    assert good.life == ["open", "close"]
-
-
-async def test_an_adapter_that_hangs_at_both_ends_keeps_no_other_from_answering(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(app, "OPENING", 0.05)
-    monkeypatch.setattr(app, "CLOSING", 0.05)
-    bugs, good = Bugs(), Lifelong(AHMET)
-    started = asyncio.get_running_loop().time()
-    async with Deployment(configured(Slow(None), good), on_bug=bugs) as deployment:
-        assert (await route(deployment)).name == "Ahmet Yılmaz"
-    assert asyncio.get_running_loop().time() - started < 0.3
-    assert [where for where, _ in bugs.reported] == ["crm", "crm"]
-    assert good.life == ["open", "close"]
-
-
-async def test_lookups_that_still_run_are_ended_before_their_adapter_is_closed() -> None:
-    ended_at_close: list[int] = []
-    slow = After(60, AHMET)
-
-    class Closing(FakeAdapter):
-        async def close(self) -> None:
-            ended_at_close.append(slow.cancelled)
-
-    async with Deployment(configured(Closing(slow), switch={"default": "queue/200", "deadline": 0.02})) as deployment:
-        assert (await route(deployment)).reason is Reason.CRM_FAILED
-    assert ended_at_close == [1]
-
-
-# ---------------------------------------------------------------------------------------- serve
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    told = Told(monkeypatch)
+    yield told
+    assert told("bug") == []
 
 
 async def served(
-    deployment: Deployment,
+    configuration: Configuration,
     act: Callable[[str], Any],
-    observe: Callable[[Answered], None] = lambda _: None,
     signal_number: int = signal.SIGTERM,
+    *,
+    file: Path | None = None,
+    reread: Callable[[], Configuration] | None = None,
 ) -> Any:
     """Serve while `act` is at work with the URL, then stop by a signal; return what `act` did."""
     ports: asyncio.Queue[int] = asyncio.Queue()
-    serving = asyncio.ensure_future(serve(deployment, ("127.0.0.1", 0), observe, ports.put_nowait))
+    serving = asyncio.ensure_future(serve(Start(configuration, ANYWHERE, ports.put_nowait, file, reread)))
     port = await asyncio.wait_for(ports.get(), 5)
     done = await act(f"http://127.0.0.1:{port}")
     signal.raise_signal(signal_number)
@@ -273,18 +85,49 @@ async def served(
     return done
 
 
+@asynccontextmanager
+async def running(server: Server) -> AsyncIterator[str]:
+    """Let a server run, and yield its URL."""
+    port = await server.start(ANYWHERE)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await server.stop()
+
+
 async def ask(url: str, number: str = "05301234567") -> Any:
     async with ClientSession() as session, session.get(f"{url}/musteri.json", params={"telefon": number}) as response:
         return await response.json()
 
 
+def in_turn(*configurations: Configuration | Exception) -> Callable[[], Configuration]:
+    """Return what reads them one after another."""
+    left = [*configurations]
+
+    def read() -> Configuration:
+        configuration = left.pop(0)
+        if isinstance(configuration, Exception):
+            raise configuration
+        return configuration
+
+    return read
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it does not come about")
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-async def test_calls_are_answered_until_a_signal_comes(signal_number: int) -> None:
+async def test_calls_are_answered_until_a_signal_comes(signal_number: int, told: Told) -> None:
     adapter = Lifelong(AHMET)
-    answered: list[Answered] = []
-    answer = await served(Deployment(configured(adapter)), ask, answered.append, signal_number)
-    assert answer == {"name": "Ahmet Yılmaz", "target": "queue/200"}
-    assert [one.decision.reason for one in answered] == [Reason.NO_RULE]
+    assert await served(configured(adapter), ask, signal_number) == AHMET_SAID
+    ((answered,),) = told("call_answered")
+    assert isinstance(answered, Answered)
+    assert answered.decision.reason is Reason.NO_RULE
     assert adapter.life == ["open", "close"]
 
 
@@ -301,16 +144,14 @@ async def test_a_call_in_flight_gets_its_answer_while_the_server_stops() -> None
         await asyncio.wait_for(is_asked.wait(), 5)
         return asking
 
-    asking = await served(Deployment(configured(Signalling(After(0.1, AHMET)))), begin)
-    assert await asking == {"name": "Ahmet Yılmaz", "target": "queue/200"}
+    asking = await served(configured(Signalling(After(0.1, AHMET))), begin)
+    assert await asking == AHMET_SAID
 
 
 async def test_an_address_that_is_taken_is_an_os_error_and_everything_is_closed() -> None:
     adapter = Lifelong(AHMET)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(OSError, match="address already in use"):
-            await serve(Deployment(configured(adapter)), ("127.0.0.1", port), lambda _: None, lambda _: None)
+    with socket.create_server(ANYWHERE) as taken, pytest.raises(OSError, match="address already in use"):
+        await serve(Start(configured(adapter), taken.getsockname(), lambda _: None))
     assert adapter.life == ["open", "close"]
 
 
@@ -321,8 +162,289 @@ async def test_connections_that_say_nothing_do_not_hold_up_the_stop() -> None:
         return writer
 
     started = asyncio.get_running_loop().time()
-    writer = await served(Deployment(configured(FakeAdapter(AHMET))), connect)
+    writer = await served(configured(FakeAdapter(AHMET)), connect)
     assert asyncio.get_running_loop().time() - started < 3
     writer.close()
     with suppress(ConnectionError):
         await writer.wait_closed()
+
+
+# ------------------------------------------------------------------------------------- another configuration
+
+
+async def test_a_good_configuration_counts_from_then_on(told: Told) -> None:
+    first, second = Lifelong(AHMET), Lifelong(Contact("Other"))
+    other = configured(second, timeouts=(2,), options={"x": 1}, switch={"default": "queue/299"})
+    server = Server(configured(first), in_turn(other))
+    async with running(server) as url:
+        assert await ask(url) == AHMET_SAID
+        await server.reload()
+        assert await ask(url) == {"name": "Other", "target": "queue/299"}
+        assert told("reloaded") == [(1, 0)]
+        assert first.life == ["open"], "calls may still be asking it"
+    assert (first.life, second.life) == (["open", "close"], ["open", "close"])
+
+
+async def test_a_source_that_is_gone_is_closed_when_nobody_asks_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "RETIRED_AFTER", 0.01)
+    asked = asyncio.Event()
+
+    class Asked(Lifelong):
+        async def lookup(self, key: PhoneNumber) -> Any:
+            asked.set()
+            return await super().lookup(key)
+
+    first, second = Asked(After(0.3, AHMET)), Lifelong(None)
+    server = Server(configured(first), in_turn(configured(second, timeouts=(2,))))
+    async with running(server) as url:
+        asking = asyncio.ensure_future(ask(url))
+        await asked.wait()
+        await server.reload()
+        await asyncio.sleep(0.1)
+        assert first.life == ["open"]
+        assert await asking == AHMET_SAID
+        await until(lambda: first.life == ["open", "close"])
+        assert second.life == ["open"]
+
+
+async def test_a_source_that_has_not_changed_stays_as_it_is() -> None:
+    adapter, unused = Lifelong(AHMET), Lifelong(None)
+    again = configured(unused, switch={"default": "queue/299"})
+    server = Server(configured(adapter), in_turn(again))
+    async with running(server) as url:
+        await ask(url)
+        await server.reload()
+        assert await ask(url) == {"name": "Ahmet Yılmaz", "target": "queue/299"}
+        assert len(adapter.asked) == 1, "what was known still is"
+    assert (adapter.life, unused.life) == (["open", "close"], [])
+
+
+async def test_a_bad_configuration_changes_nothing_and_is_told_of_once(told: Told) -> None:
+    problem = "switch.default: is missing - allowed: a target"
+    good = configured(FakeAdapter(AHMET))
+    bad, worse = ConfigError([problem]), ConfigError([problem, "b: is bad - allowed: good"])
+    server = Server(good, in_turn(bad, bad, worse, good, bad))
+    async with running(server) as url:
+        for _ in range(5):
+            await server.reload()
+        assert await ask(url) == AHMET_SAID
+    assert told("reload_refused") == [(bad.problems, 1), (worse.problems, 3), (bad.problems, 4)]
+    assert server.refused_reloads == 4
+    assert len(told("reloaded")) == 1
+
+
+async def test_an_error_that_nobody_foresaw_changes_nothing_either(told: Told) -> None:
+    server = Server(configured(FakeAdapter(AHMET)), in_turn(RuntimeError("a bug")))
+    async with running(server) as url:
+        await server.reload()
+        assert await ask(url) == AHMET_SAID
+    assert [where for where, _ in told("bug")] == ["reload"]
+    told.lines.clear()
+
+
+@pytest.mark.parametrize(
+    ("sections", "problem"),
+    [
+        ({"switch": {"default": "queue/200", "listen": "127.0.0.1:1"}}, "switch.listen: cannot be changed"),
+        ({"admin": {"listen": "127.0.0.1:1"}}, "admin: cannot be changed"),
+    ],
+)
+async def test_addresses_cannot_be_changed_while_it_runs(sections: dict[str, Any], problem: str, told: Told) -> None:
+    server = Server(configured(FakeAdapter(AHMET)), in_turn(configured(FakeAdapter(None), **sections)))
+    async with running(server):
+        await server.reload()
+    (((told_of,), _),) = told("reload_refused")
+    assert told_of.startswith(problem)
+
+
+async def test_without_a_file_there_is_nothing_to_reload(told: Told) -> None:
+    server = Server(configured(FakeAdapter(AHMET)))
+    await server.reload()
+    assert told.lines == []
+
+
+async def test_warnings_are_told_of_again(told: Told) -> None:
+    again = configured(FakeAdapter(AHMET))
+    again = Configuration(again.settings, again.sources, warnings=("config.toml can be read by everybody",))
+    server = Server(configured(FakeAdapter(AHMET)), in_turn(again))
+    async with running(server):
+        await server.reload()
+    assert told("configuration_warning") == [("config.toml can be read by everybody",)]
+
+
+async def test_sighup_and_a_changed_file_reload(tmp_path: Path, told: Told) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("one", encoding="utf-8")
+
+    def read() -> Configuration:
+        return configured(FakeAdapter(AHMET), switch={"default": f"queue/{len(file.read_text(encoding='utf-8'))}"})
+
+    async def change(url: str) -> list[Any]:
+        said = [await ask(url, "1003")]
+        await asyncio.sleep(0.3)
+        (tmp_path / "other.log").write_text("nothing to do with it", encoding="utf-8")
+        file.write_text("longer", encoding="utf-8")
+        await until(lambda: told("reloaded"))
+        said.append(await ask(url, "1003"))
+        other = tmp_path / "new"
+        other.write_text("even longer", encoding="utf-8")
+        other.replace(file)
+        await until(lambda: len(told("reloaded")) == 2)
+        said.append(await ask(url, "1003"))
+        signal.raise_signal(signal.SIGHUP)
+        await until(lambda: len(told("reloaded")) == 3)
+        return said
+
+    said = await served(read(), change, file=file, reread=read)
+    assert [each["target"] for each in said] == ["queue/3", "queue/6", "queue/11"]
+
+
+async def test_a_file_that_vanishes_for_a_moment_is_followed_on(tmp_path: Path, told: Told) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("one", encoding="utf-8")
+    reread = in_turn(ConfigError(["config.toml: cannot be read"]), configured(FakeAdapter(None)))
+
+    async def act(_: str) -> None:
+        await asyncio.sleep(0.3)
+        file.unlink()
+        await until(lambda: told("reload_refused"))
+        file.write_text("two", encoding="utf-8")
+        await until(lambda: told("reloaded"))
+
+    await served(configured(FakeAdapter(AHMET)), act, file=file, reread=reread)
+
+
+async def test_where_files_cannot_be_watched_sighup_is_left(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwatchable(*_: object, **__: object) -> None:
+        raise OSError("inotify limit reached")
+
+    monkeypatch.setattr(app, "awatch", unwatchable)
+    server = Server(configured(FakeAdapter(AHMET)))
+    await server.follow(tmp_path / "config.toml")
+    assert [where for where, _ in told("bug")] == ["watching the configuration"]
+    told.lines.clear()
+
+
+# ------------------------------------------------------------------------------------- snapshot, erase
+
+
+def kept(folder: Path, adapter: FakeAdapter, **more: Any) -> Configuration:
+    cache = {"snapshot": "cache.json", "snapshot_key": KEY, **more.pop("cache", {})}
+    configuration = configured(adapter, cache=cache, **more)
+    return Configuration(configuration.settings, configuration.sources, folder=folder)
+
+
+async def test_what_is_known_survives_a_restart(tmp_path: Path, told: Told) -> None:
+    async with running(Server(kept(tmp_path, FakeAdapter(AHMET)))) as url:
+        assert await ask(url) == AHMET_SAID
+    second = FakeAdapter(None)
+    async with running(Server(kept(tmp_path, second))) as url:
+        assert await ask(url) == AHMET_SAID
+    assert second.asked == []
+    assert [count for count, _ in told("snapshot_read")] == [0, 1]
+
+
+async def test_it_is_written_every_so_often_when_something_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "cache.json"
+    server = Server(kept(tmp_path, FakeAdapter(AHMET), cache={"snapshot_every": 1}))
+    async with running(server) as url:
+        await ask(url)
+        await until(file.exists)
+        written = file.stat().st_mtime_ns
+        await asyncio.sleep(1.2)
+        assert file.stat().st_mtime_ns == written
+        await ask(url, "05321112233")
+        await until(lambda: file.stat().st_mtime_ns > written)
+
+
+async def test_one_that_cannot_be_read_is_told_of_and_costs_no_call(tmp_path: Path, told: Told) -> None:
+    (tmp_path / "cache.json").write_text("nonsense", encoding="utf-8")
+    async with running(Server(kept(tmp_path, FakeAdapter(AHMET)))) as url:
+        assert await ask(url) == AHMET_SAID
+    assert len(told("snapshot_failed")) == 1
+
+
+async def test_one_that_cannot_be_written_is_told_of(tmp_path: Path, told: Told) -> None:
+    async with running(Server(kept(tmp_path / "missing", FakeAdapter(AHMET)))) as url:
+        assert await ask(url) == AHMET_SAID
+    assert len(told("snapshot_failed")) == 1
+
+
+async def test_erasing_drops_what_is_known_and_writes_the_snapshot(tmp_path: Path, told: Told) -> None:
+    server = Server(kept(tmp_path, FakeAdapter(AHMET)))
+    async with running(server) as url:
+        await ask(url)
+        erased = await server.erase(NUMBER)
+        assert (erased.was_known, erased.snapshot) == (True, True)
+        again = Server(kept(tmp_path, FakeAdapter(None)))
+        async with running(again):
+            assert len(again.deployment.directory.cache) == 0
+        assert (await server.erase(NUMBER)).was_known is False
+    assert told("erased") == [(True,), (False,)]
+
+
+async def test_erasing_that_cannot_be_written_down_is_an_error(tmp_path: Path, told: Told) -> None:
+    server = Server(kept(tmp_path / "missing", FakeAdapter(AHMET)))
+    async with running(server) as url:
+        await ask(url)
+        with pytest.raises(SnapshotError):
+            await server.erase(NUMBER)
+    assert told("erased") == []
+
+
+async def test_erasing_reaches_a_source_that_is_on_its_way_out(tmp_path: Path) -> None:
+    class Keeping(Lifelong):
+        def forget(self, _: PhoneNumber) -> None:
+            self.life.append("forget")
+
+    first = Keeping(AHMET)
+    server = Server(configured(first), in_turn(configured(FakeAdapter(None), timeouts=(2,))))
+    async with running(server):
+        await server.reload()
+        erased = await server.erase(NUMBER)
+    assert (erased.was_known, erased.snapshot) == (False, False)
+    assert first.life == ["open", "forget", "close"]
+
+
+async def test_an_address_of_the_operator_that_is_taken_keeps_nobody_from_being_answered(told: Told) -> None:
+    with socket.create_server(ANYWHERE) as taken:
+        port = taken.getsockname()[1]
+        server = Server(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}))
+        async with running(server) as url:
+            assert await ask(url) == AHMET_SAID
+            await until(lambda: told("admin_unreachable"))
+            taken.close()
+            await until(lambda: is_open(port))
+    assert [port_of for _, port_of, _ in told("admin_unreachable")] == [port]
+
+
+def is_open(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("token", [None, KEY])
+async def test_the_operators_own_address_erases(token: str | None) -> None:
+    with socket.create_server(ANYWHERE) as free:
+        port = free.getsockname()[1]
+    admin = {"listen": f"127.0.0.1:{port}", **({"token": token} if token else {})}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with running(Server(configured(FakeAdapter(AHMET), admin=admin))) as url, ClientSession() as session:
+        await ask(url)
+        await until(lambda: is_open(port))
+        sent = session.post(f"http://127.0.0.1:{port}/erase", json={"number": "05301234567"}, headers=headers)
+        async with sent as response:
+            assert json.loads(await response.text()) == {"was_known": True, "snapshot": False}
+
+
+def contents(folder: Path) -> Sequence[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def test_nothing_but_the_snapshot_is_left_in_the_folder(tmp_path: Path) -> None:
+    async with running(Server(kept(tmp_path, FakeAdapter(AHMET)))) as url:
+        await ask(url)
+    assert contents(tmp_path) == ["cache.json"]

@@ -6,16 +6,15 @@ import logging
 import socket
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import structlog
 
-from proxy.app import Deployment
+from proxy.app import Start
 from proxy.cli import main
-from proxy.web.switch import Answered
 
 MODULE = sys.modules["proxy.cli.main"]
 """`proxy.cli.main` is the function"""
@@ -25,6 +24,7 @@ COMMANDS = {
     "check": ["--config"],
     "route": ["--config", "--called", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
     "sources": ["--config"],
+    "erase": ["--config", "NUMBER"],
     "demo": ["--listen"],
 }
 
@@ -210,45 +210,55 @@ def test_sources_fails_when_one_does_not_answer(config: Path, capsys: pytest.Cap
 # ---------------------------------------------------------------------------------------- serve, demo
 
 
-Served = list[tuple[Deployment, tuple[str, int]]]
-
-
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Served:
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Start]:
     """Have the server end as soon as it is ready, on port 4712 when it may choose."""
-    seen: Served = []
+    seen: list[Start] = []
 
-    async def serve(
-        deployment: Deployment,
-        listen: tuple[str, int],
-        _observe: Callable[[Answered], None],
-        on_ready: Callable[[int], None],
-    ) -> None:
-        seen.append((deployment, listen))
-        on_ready(listen[1] or 4712)
+    async def serve(start: Start) -> None:
+        seen.append(start)
+        start.on_ready(start.listen[1] or 4712)
 
     monkeypatch.setattr(MODULE, "serve", serve)
     return seen
 
 
-def test_serve_listens_where_the_toml_says(config: Path, served: Served) -> None:
+def test_serve_listens_where_the_toml_says_and_follows_it(config: Path, served: list[Start]) -> None:
     assert main(["serve", "--config", str(config)]) == 0
-    ((deployment, listen),) = served
-    assert listen == ("127.0.0.1", 4711)
-    assert [*deployment.upstreams] == ["crm"]
+    (start,) = served
+    assert start.listen == ("127.0.0.1", 4711)
+    assert [source.settings.name for source in start.configuration.sources] == ["crm"]
+    assert start.file == config
+    config.write_text(TOML.replace("queue/200", "queue/299"), encoding="utf-8")
+    assert start.reread is not None
+    assert str(start.reread().settings.switch.default) == "queue/299"
 
 
-def test_listen_comes_before_the_toml(config: Path, served: Served) -> None:
+def test_listen_comes_before_the_toml(config: Path, served: list[Start]) -> None:
     assert main(["serve", "--config", str(config), "--listen", "[::1]:0"]) == 0
-    assert served[0][1] == ("::1", 0)
+    assert served[0].listen == ("::1", 0)
 
 
-def test_demo_serves_the_sample_and_says_what_to_try(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_doubtful_about_the_configuration_is_logged(
+    config: Path, served: list[Start], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(
+        TOML + '\n[cache]\nsnapshot = "cache.json"\nsnapshot_key = "made-up-made-up-made-up"\n', encoding="utf-8"
+    )
+    config.chmod(0o644)
+    assert main(["serve", "--config", str(config)]) == 0
+    first = json.loads(capsys.readouterr().err.splitlines()[0])
+    assert (first["event"], first["level"]) == ("configuration", "warning")
+    assert "config.toml can be read by everybody" in first["problem"]
+
+
+def test_demo_serves_the_sample_and_says_what_to_try(served: list[Start], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--listen", "127.0.0.1:0"]) == 0
     printed = capsys.readouterr()
     assert "curl 'http://127.0.0.1:4712/musteri.json?telefon=05301234567'" in printed.err
     assert printed.out == ""
-    assert [*served[0][0].upstreams] == ["crm", "agents"]
+    assert [source.settings.name for source in served[0].configuration.sources] == ["crm", "agents"]
+    assert (served[0].file, served[0].reread) == (None, None)
 
 
 def test_an_address_that_is_taken_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

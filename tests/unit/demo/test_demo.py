@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.app import Deployment
+from proxy.deployment import Deployment
 from proxy.config import load
 from proxy.demo import TRIALS, demo_files, what_to_try
 from proxy.model import Call
