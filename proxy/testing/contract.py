@@ -1,6 +1,7 @@
 """The tests that every adapter must pass: subclass AdapterContract, and say which CRM it is run against."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import cycle, islice
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import ValidationError
 
-from proxy.adapter import Adapter, AdapterError, Unavailable
+from proxy.adapter import Adapter, AdapterError, Forgetting, Unavailable
 from proxy.detached import detach
 from proxy.model import as_contacts
 from proxy.testing.parts import (
@@ -210,6 +211,20 @@ class AdapterContract:
                 again = detach(completed(adapter, contact, number))
                 await self.ends(again, "complete must work after another one was cancelled or closed")
                 again.result()
+
+    @when_it_can("forget")
+    async def test_forgets_at_any_time_and_asks_again(self, crm: CrmUnderTest) -> None:
+        async with opened(crm) as adapter:
+            assert isinstance(adapter, Forgetting)
+            assert not inspect.iscoroutinefunction(adapter.forget), "forget is not async"
+            for number, name in crm.known.items():
+                adapter.forget(crm.number(number))
+                under_way = detach(ask(adapter, crm.number(number)))
+                await pass_time(2)
+                adapter.forget(crm.number(number))
+                await self.ends(under_way, "a lookup must end, also when its number is forgotten meanwhile")
+                adapter.forget(crm.number(number))
+                assert_is_contact(await adapter.lookup(crm.number(number)), name)
 
     @when_it_can("rehearse")
     async def test_rehearses_a_lookup_sends_nothing_and_shows_no_secret(self, crm: CrmUnderTest) -> None:

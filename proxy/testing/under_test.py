@@ -9,7 +9,7 @@ from proxy.phone import parse_number
 from proxy.testing import behaviours
 from proxy.testing.http_crm import HttpCrm, Request
 
-ABILITIES = ("complete", "rehearse", "replaying")
+ABILITIES = ("complete", "forget", "rehearse", "replaying")
 """Methods that an adapter need not have, and that the contract tests where it has them"""
 
 

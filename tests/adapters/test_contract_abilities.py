@@ -19,6 +19,7 @@ SECRET = "ge/heim"
 
 COMPLETES = "test_completes_contacts_and_leaves_them_who_they_are"
 IS_INTERRUPTED = "test_completes_after_it_was_cancelled_or_closed_early"
+FORGETS = "test_forgets_at_any_time_and_asks_again"
 REHEARSES = "test_rehearses_a_lookup_sends_nothing_and_shows_no_secret"
 REPLAYS = "test_replays_without_asking_anybody"
 IS_BUILT = "test_is_built_without_io_and_outside_of_a_running_loop"
@@ -43,6 +44,9 @@ class Able(Plain):
             await asyncio.sleep(0.001)
             contact = contact.with_fields({name: number.digits})
             yield contact
+
+    def forget(self, number: PhoneNumber) -> None:
+        pass
 
     def rehearse(self, number: PhoneNumber) -> Sequence[Rehearsed]:
         return [Rehearsed("search", f"GET /people/{number.digits}\nX-Key: ***")]
@@ -94,7 +98,13 @@ def names_of_tests(contract: type[AdapterContract]) -> set[str]:
 
 
 def test_abilities_that_an_adapter_does_not_have_are_left_out_rather_than_skipped() -> None:
-    assert names_of_tests(TestAble) - names_of_tests(TestPlain) == {COMPLETES, IS_INTERRUPTED, REHEARSES, REPLAYS}
+    assert names_of_tests(TestAble) - names_of_tests(TestPlain) == {
+        COMPLETES,
+        IS_INTERRUPTED,
+        FORGETS,
+        REHEARSES,
+        REPLAYS,
+    }
 
 
 @pytest.mark.parametrize("returned", [{}, {"return": "Nowhere"}, {"return": Adapter}, {"return": Any}])
@@ -106,7 +116,9 @@ async def test_an_ability_that_nothing_would_test_is_told(returned: dict[str, ob
     SilentCrm.adapter.__annotations__ = returned
     silent: Any = type("Silent", (AdapterContract,), {"crm_class": SilentCrm})
     assert names_of_tests(silent) == names_of_tests(TestPlain)
-    with pytest.raises(AssertionError, match=r"nothing tests .*complete.*rehearse.*replaying.*`def adapter.* -> Able`"):
+    with pytest.raises(
+        AssertionError, match=r"nothing tests .*complete.*forget.*rehearse.*replaying.*`def .* -> Able`"
+    ):
         await getattr(silent(), IS_BUILT)(SilentCrm())
 
 
@@ -226,6 +238,25 @@ async def test_whoever_does_not_survive_an_interruption_fails(
 ) -> None:
     with pytest.raises(error, match=message):
         await outcome(IS_INTERRUPTED, complete=complete or keeping_a_lock())
+
+
+# ---------------------------------------------------------------------------------------- forget
+
+
+async def forgets_later(*_: object) -> None:
+    """Be a coroutine, which nobody awaits."""
+
+
+def forgets_the_contact_itself(adapter: Able, number: PhoneNumber) -> None:
+    adapter.contacts.pop(number, None)
+
+
+@pytest.mark.parametrize(
+    ("forget", "message"), [(forgets_later, "is not async"), (forgets_the_contact_itself, r"assert \[\] == ")]
+)
+async def test_whoever_forgets_wrongly_fails(forget: object, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        await outcome(FORGETS, forget=forget)
 
 
 # ---------------------------------------------------------------------------------------- rehearse, replaying

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.adapter import AdapterError
-from proxy.app import Deployment
+from proxy.deployment import Deployment
 from proxy.config import load
 from proxy.model import Call, Reason
 from proxy.phone import parse_caller

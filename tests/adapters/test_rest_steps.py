@@ -1,5 +1,6 @@
 """What is asked about a contact that was found: its owner, and the owner's extension."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -240,6 +241,24 @@ async def test_an_answer_is_kept_for_its_time_for_all_contacts_with_the_same_val
         for _ in range(2):
             assert await step.taken(contact({"owner_id": 5}), values) == contact({"owner_id": 5})
         assert crm.counts["/owners/5"] == 1, "that there is nothing is"
+
+
+async def test_what_is_forgotten_is_asked_for_again_and_not_brought_back_by_an_answer_under_way(
+    crm: SteppingCrm,
+) -> None:
+    async with opened(f"{crm.http.url}/search", "find", **{**SEARCH, "steps": [{**OWNER, "ttl": 600}]}) as adapter:
+        (step,), values = adapter._steps, adapter._values(AYSE)
+        for count in (1, 2):
+            for _ in range(3):
+                await step.taken(contact(FOUND), values)
+            assert crm.counts["/owners/3"] == count
+            adapter.forget(AYSE)
+        under_way = asyncio.ensure_future(step.taken(contact(FOUND), values))
+        await crm.until("/owners/3", 3)
+        adapter.forget(AYSE)
+        await under_way
+        await step.taken(contact(FOUND), values)
+        assert crm.counts["/owners/3"] == 4
 
 
 async def test_without_a_time_nothing_is_kept(crm: SteppingCrm) -> None:

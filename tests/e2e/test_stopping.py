@@ -140,7 +140,7 @@ async def test_what_hangs_for_good_does_not_hold_up_the_end(
         serving.process.send_signal(signal.SIGTERM)
         assert await until_it_ends(serving.process.wait) == 0
         took = asyncio.get_running_loop().time() - started
-    assert took < 6
+    assert took < 0.3 + 1 + 1, "a second beyond the deadline, and one for a machine that is busy"
     figure(f"SIGTERM with an adapter that hangs for good ({adapter}): ended after {took:.2f} s (deadline 0.3 s)")
 
 

@@ -212,7 +212,7 @@ def config(tmp_path: Path) -> Path:
 async def test_with_few_descriptors_there_are_fewer_connections_and_a_warning(start: Serve, config: Path) -> None:
     arguments = ["serve", "--config", str(config), "--listen", "127.0.0.1:0"]
     with start(arguments, command=limited("-n 300")) as serving:
-        (line,) = serving.lines("fewer_connections")
+        (line,) = serving.lines("few_descriptors")
         assert (line["level"], line["wanted"], line["possible"]) == ("warning", 1000, 150)
         peers = await connected(serving.port, 400)
         for _ in range(5):
@@ -227,7 +227,7 @@ def test_a_low_limit_is_raised_as_far_as_it_may(start: Serve, config: Path) -> N
     arguments = ["serve", "--config", str(config), "--listen", "127.0.0.1:0"]
     with start(arguments, command=limited("-Sn 300")) as serving:
         soft, hard = limits_of(serving.process.pid)
-        assert serving.lines("fewer_connections") == []
+        assert serving.lines("few_descriptors") == []
     assert 1000 < soft <= hard
 
 

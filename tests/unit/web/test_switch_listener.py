@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
-from proxy.app import Deployment
+from proxy.deployment import Deployment
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.model import Call, Decision, Reason
 from proxy.phone import PhoneNumber

@@ -1,0 +1,132 @@
+"""Whatever the CRM does, and whatever is erased: what is known is kept, and goes when it must."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.adapter import Adapter, Contact, PhoneNumber
+from proxy.cache import ContactCache
+from proxy.directory import Directory, Lifetimes
+from proxy.errors import AdapterError, Unavailable
+from proxy.model import Finding, Via
+from proxy.sources import Source, Sources
+from proxy.upstream import Limits
+from tests.unit.fakes import NUMBER, OTHER_NUMBER, Stubborn, in_virtual_time, now, upstream
+
+LIVES = Lifetimes(ttl=20, negative_ttl=10, stale=60, refresh_ahead=5, recheck=4)
+LIMITS = Limits(timeout=8, attempts=2, wait_initial=0.5, wait_jitter=0, breaker_failures=4, breaker_pause=5)
+NUMBERS = (NUMBER, OTHER_NUMBER)
+
+DOES = st.sampled_from(["knows", "does not know", "is down", "refuses", "has a bug", "throttles", "is slow", "hangs"])
+STEP = st.one_of(
+    st.tuples(st.just("crm"), DOES),
+    st.tuples(st.just("call"), st.tuples(st.sampled_from(NUMBERS), st.sampled_from([0.5, 2.0, 30.0]))),
+    st.tuples(st.just("time"), st.sampled_from([0.1, 1.0, 4.5, 11.0, 21.0, 45.0, 90.0])),
+    st.tuples(st.just("erase"), st.sampled_from(NUMBERS)),
+)
+
+
+@dataclass
+class Crm(Adapter):
+    """Does what it is told; each contact says for whom it is, and how many lookups there had been."""
+
+    does: str = "knows"
+    began: int = 0
+    landed: dict[PhoneNumber, tuple[float, Contact | None]] = field(default_factory=dict)
+    """When the newest answer of each number came, and what it was"""
+
+    async def lookup(self, key: PhoneNumber) -> Any:
+        self.began += 1
+        serial, does = self.began, self.does
+        if does == "is slow":
+            await asyncio.sleep(3)
+        elif does == "hangs":
+            await Stubborn(40).wait()
+            raise Unavailable("nobody waits any more")
+        elif does not in {"knows", "does not know"}:
+            raise {
+                "is down": Unavailable("down"),
+                "refuses": AdapterError("refused"),
+                "has a bug": KeyError("bug"),
+                "throttles": Unavailable("too many", retry_after=3),
+            }[does]
+        answer = None if does == "does not know" else Contact("", {"serial": serial}, id=key.e164)
+        self.landed[key] = (now(), answer)
+        return answer
+
+
+@settings(max_examples=500)
+@given(steps=st.lists(STEP, max_size=60))
+@in_virtual_time
+async def test_what_is_known_is_kept_while_it_may_be_and_no_longer(*, steps: list[tuple[str, Any]]) -> None:
+    crm = Crm()
+    contacts = Directory(Sources([Source(upstream(crm, LIMITS))]), ContactCache(100), LIVES, now)
+    erased = dict.fromkeys(NUMBERS, 0)
+    for what, detail in steps:
+        if what == "crm":
+            crm.does = detail
+        elif what == "time":
+            await asyncio.sleep(detail)
+        elif what == "erase":
+            contacts.forget(detail)
+            crm.landed.pop(detail, None)
+            erased[detail] = crm.began
+        else:
+            await call(contacts, crm, erased, *detail)
+    await asyncio.sleep(60)  # until all that hangs has ended
+
+
+async def call(
+    contacts: Directory, crm: Crm, erased: dict[PhoneNumber, int], number: PhoneNumber, patience: float
+) -> None:
+    """Ask, and see that the answer is what the CRM's own account allows."""
+    began, before = now(), crm.landed.get(number)
+    try:
+        found = await contacts.find(number, patience)
+    except AdapterError:
+        found = None
+    assert now() - began <= patience, "nobody waits longer than he may"
+    landed = crm.landed.get(number)
+    if found is None:
+        was_there = before is not None and before[1] is not None and before[0] + LIVES.ttl + LIVES.stale > now()
+        assert not was_there, "what is known answers when the CRM does not"
+        return
+    if found.contact is not None:
+        assert found.contact.id == number.e164
+        serial = found.contact.value("serial")
+        assert isinstance(serial, int)
+        assert serial > erased[number], "what was erased does not come back"
+    assert landed is not None
+    at, newest = landed
+    check_age(found, at, newest)
+
+
+def check_age(found: Finding, at: float, newest: Contact | None) -> None:
+    """See that an answer is the newest that came, and not too old for what it says it is."""
+    assert found.contact == newest
+    age = now() - at
+    if found.via is Via.CACHE:
+        assert age <= (LIVES.ttl if newest else LIVES.negative_ttl)
+    elif found.via is Via.STALE:
+        assert newest is not None, "'unknown' is never stale"
+        assert age <= LIVES.ttl + LIVES.stale
+
+
+@given(steps=st.lists(st.sampled_from(["is down", "refuses", "has a bug", "throttles", "hangs"]), max_size=20))
+@in_virtual_time
+async def test_no_failure_takes_a_contact_away(*, steps: list[str]) -> None:
+    crm = Crm()
+    contacts = Directory(Sources([Source(upstream(crm, LIMITS))]), ContactCache(100), LIVES, now)
+    known = await contacts.find(NUMBER, 1)
+    for does in steps:
+        crm.does = does
+        await asyncio.sleep(79 / 20)
+        assert (await contacts.find(NUMBER, 0.01)).contact == known.contact
+    await asyncio.sleep(100)
+    crm.does = "is down"
+    with pytest.raises(AdapterError):
+        await contacts.find(NUMBER, 1)
