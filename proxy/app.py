@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,6 +85,7 @@ class Server:
         self._runners: list[web.BaseRunner] = []
         self._snapshot = snapshot_of(configuration)
         self._stopping = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._written = -1
         """State of the cache of which there is a snapshot"""
 
@@ -167,11 +168,11 @@ class Server:
         was_known = self.deployment.forget(number)
         for upstream in self._leaving:
             upstream.forget(number)
-        if self._snapshot is not None:
-            self._written = -1
-            await self._write_snapshot(or_raise=True)
+        has_snapshot = self._snapshot is not None
+        self._written = -1
+        await self._write_snapshot(or_raise=True)
         logs.erased(was_known)
-        return Erased(was_known, self._snapshot is not None)
+        return Erased(was_known, has_snapshot)
 
     def _check_addresses(self, configuration: Configuration) -> None:
         new, old = configuration.settings, self.deployment.settings
@@ -200,15 +201,12 @@ class Server:
             self._leaving |= leaving
             detach(self._retire(leaving))
 
-    async def _retire(self, upstreams: Iterable[Upstream]) -> None:
+    async def _retire(self, upstreams: set[Upstream]) -> None:
         """Close sources when the lookups that still ask them have ended."""
         await asyncio.sleep(RETIRED_AFTER)
-        for upstream in upstreams:
-            for _ in range(int(RETIRED_BY)):
-                if upstream.under_way:
-                    await asyncio.sleep(1)
-            await self.deployment.close([upstream])
-            self._leaving.discard(upstream)
+        await asyncio.gather(*(upstream.settle(RETIRED_BY) for upstream in upstreams))
+        await self.deployment.close(upstreams)
+        self._leaving -= upstreams
 
     async def _listen(self, runner: web.BaseRunner, site_of: Callable[[web.BaseRunner], web.BaseSite]) -> int:
         if runner not in self._runners:
@@ -225,7 +223,7 @@ class Server:
         application = admin_application(token, self.erase, settings.switch.region)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         is_told = False
-        while not self._stopping.is_set():
+        while True:
             try:
                 await self._listen(runner, lambda runner: web.TCPSite(runner, *at))
             except OSError as exc:
@@ -256,18 +254,19 @@ class Server:
 
     async def _write_snapshot(self, *, or_raise: bool = False) -> None:
         """Write what has changed since the last time."""
-        cache = self.deployment.directory.cache
-        if self._snapshot is None or self._written == cache.changes:
-            return
-        changes = cache.changes
-        try:
-            await self._snapshot.write(cache)
-        except SnapshotError as exc:
-            if or_raise:
-                raise
-            logs.snapshot_failed(exc)
-        else:
-            self._written = changes
+        async with self._writing:
+            snapshot, cache = self._snapshot, self.deployment.directory.cache
+            changes = cache.changes
+            if snapshot is None or self._written == changes:
+                return
+            try:
+                await snapshot.write(cache)
+            except SnapshotError as exc:
+                if or_raise:
+                    raise
+                logs.snapshot_failed(exc)
+            else:
+                self._written = changes
 
 
 def _content(file: Path) -> bytes | None:

@@ -153,8 +153,14 @@ def _without_values(_logger: object, _method: str, event: Event) -> Event:
         event["traceback"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = _MANY_DIGITS.sub(lambda found: found[0] if _IP_ADDRESS.fullmatch(found[0]) else "***", value)
+            event[key] = _without_digits(value)
+        elif isinstance(value, list) and key != "traceback":
+            event[key] = [_without_digits(str(each)) for each in value]
     return event
+
+
+def _without_digits(text: str) -> str:
+    return _MANY_DIGITS.sub(lambda found: found[0] if _IP_ADDRESS.fullmatch(found[0]) else "***", text)
 
 
 def _headed(_logger: object, _method: str, event: Event) -> Event:

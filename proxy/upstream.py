@@ -74,8 +74,17 @@ class Upstream:
         self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause)
         self._budget = RetryBudget(limits.retry_budget)
         self._told = State.CLOSED
-        self.under_way = 0
-        """Tasks of the adapter that have not ended, also those that nobody waits for any more"""
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def under_way(self) -> int:
+        """How many of the adapter's tasks have not ended; also those that nobody waits for any more."""
+        return len(self._tasks)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until what is under way has ended, but no longer than so many seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     async def lookup(self, number: PhoneNumber) -> tuple[Contact, ...]:
         """Return the contacts that the source has for `number`. Raises AdapterError."""
@@ -189,8 +198,8 @@ class Upstream:
 
     async def _limited(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = detach(ask())
-        self.under_way += 1
-        task.add_done_callback(self._ended)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         try:
             return await wait_at_most(self._limits.timeout, task)
         except (AdapterError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -200,9 +209,6 @@ class Upstream:
             raise AdapterError(f"a bug in the adapter ({type(exc).__name__})") from exc
         finally:
             task.cancel()
-
-    def _ended(self, _: object) -> None:
-        self.under_way -= 1
 
 
 def _now() -> float:

@@ -1,5 +1,6 @@
 """What a service manager hands over and wants to be told, and how many descriptors there are for connections."""
 
+import asyncio
 import os
 import resource
 import socket
@@ -8,10 +9,13 @@ from contextlib import suppress
 
 from aiohttp import web
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted, and that are accepted at once."""
+WAITING = 1024
+"""Connections that may wait to be accepted."""
 
-OTHERS = BACKLOG + 512
+AT_ONCE = 32
+"""Connections that are accepted in one go: so many can be there beyond the allowed ones, a few times over."""
+
+OTHERS = 512
 """Descriptors for other things than the switch's connections: those just accepted, sources, files."""
 
 _FIRST = 3
@@ -41,8 +45,32 @@ def switch_site(runner: web.BaseRunner, listen: tuple[str, int]) -> web.BaseSite
     """Return where the switch is answered: at the inherited socket, or else at an address."""
     inherited = inherited_socket()
     if inherited is None:
-        return web.TCPSite(runner, *listen, backlog=BACKLOG)
-    return web.SockSite(runner, inherited, backlog=BACKLOG)
+        return _AddressSite(runner, *listen, backlog=AT_ONCE)
+    return _InheritedSite(runner, inherited, backlog=AT_ONCE)
+
+
+class _AddressSite(web.TCPSite):
+    __slots__ = ()
+
+    async def start(self) -> None:
+        await super().start()
+        _let_more_wait(self._server)
+
+
+class _InheritedSite(web.SockSite):
+    __slots__ = ()
+
+    async def start(self) -> None:
+        await super().start()
+        _let_more_wait(self._server)
+
+
+def _let_more_wait(server: asyncio.AbstractServer | None) -> None:
+    """Lengthen the kernel's queue: to asyncio, its length and the number accepted at once are one."""
+    assert isinstance(server, asyncio.Server)  # noqa: S101 - for the type checker: this is what asyncio returns
+    for listening in server.sockets:
+        with listening.dup() as copy:
+            copy.listen(WAITING)
 
 
 def tell_ready() -> None:

@@ -14,7 +14,7 @@ from proxy.router import CallRouter
 from proxy.web.access import Access
 from proxy.web.connections import SwitchServer
 
-CONNECTIONS = 1000
+CONNECTIONS = 2000
 """Connections at the most, unless told otherwise."""
 
 _HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "Server": "tanima"}

@@ -21,7 +21,7 @@ from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
 from proxy.web.switch import Answered
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, NUMBER, After, FakeAdapter
+from tests.unit.fakes import AHMET, NUMBER, After, FakeAdapter, Stubborn
 
 ANYWHERE = ("127.0.0.1", 0)
 KEY = "made-up-made-up-made-up"
@@ -207,6 +207,20 @@ async def test_a_source_that_is_gone_is_closed_when_nobody_asks_it_any_more(monk
         assert second.life == ["open"]
 
 
+async def test_a_source_that_is_gone_and_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "RETIRED_AFTER", 0.01)
+    monkeypatch.setattr(app, "RETIRED_BY", 0.01)
+    first = Lifelong(Stubborn(1, AHMET))
+    switch = {"default": "queue/200", "deadline": 0.05}
+    changed = configured(FakeAdapter(None), timeouts=(2,), switch=switch)
+    server = Server(configured(first, switch=switch), in_turn(changed))
+    async with running(server) as url:
+        assert await ask(url) == {"target": "queue/200"}
+        await server.reload()
+        await until(lambda: first.life == ["open", "close"])
+        assert server.deployment.upstreams["crm"].under_way == 0
+
+
 async def test_a_source_that_has_not_changed_stays_as_it_is() -> None:
     adapter, unused = Lifelong(AHMET), Lifelong(None)
     again = configured(unused, switch={"default": "queue/299"})
@@ -255,6 +269,35 @@ async def test_addresses_cannot_be_changed_while_it_runs(sections: dict[str, Any
         await server.reload()
     (((told_of,), _),) = told("reload_refused")
     assert told_of.startswith(problem)
+
+
+async def test_a_server_that_does_not_answer_yet_can_be_reloaded() -> None:
+    server = Server(configured(FakeAdapter(None)), in_turn(configured(FakeAdapter(AHMET), timeouts=(2,))))
+    await server.reload()
+    async with running(server) as url:
+        assert await ask(url) == AHMET_SAID
+
+
+async def test_a_file_that_is_touched_is_not_reloaded(tmp_path: Path, told: Told) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("one", encoding="utf-8")
+
+    async def act(_: str) -> None:
+        await asyncio.sleep(0.3)
+        file.write_text("one", encoding="utf-8")
+        await asyncio.sleep(0.7)
+
+    await served(configured(FakeAdapter(AHMET)), act, file=file, reread=in_turn(RuntimeError("it was read")))
+    assert told("reloaded") == []
+
+
+async def test_a_file_is_followed_until_the_server_stops(tmp_path: Path) -> None:
+    server = Server(configured(FakeAdapter(AHMET)))
+    following = asyncio.ensure_future(server.follow(tmp_path / "config.toml"))
+    await asyncio.sleep(0.1)
+    assert not following.done()
+    await server.stop()
+    await asyncio.wait_for(following, 5)
 
 
 async def test_without_a_file_there_is_nothing_to_reload(told: Told) -> None:
@@ -415,6 +458,7 @@ async def test_an_address_of_the_operator_that_is_taken_keeps_nobody_from_being_
         async with running(server) as url:
             assert await ask(url) == AHMET_SAID
             await until(lambda: told("admin_unreachable"))
+            await asyncio.sleep(1.1)
             taken.close()
             await until(lambda: is_open(port))
     assert [port_of for _, port_of, _ in told("admin_unreachable")] == [port]

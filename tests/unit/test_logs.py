@@ -12,11 +12,14 @@ import pytest
 import structlog
 
 from proxy import logs
+from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
 from proxy.model import Call, Decision, Reason, Via
 from proxy.phone import parse_caller
+from proxy.snapshot import SnapshotError
 from proxy.sources import Asked
 from proxy.target import Target
+from proxy.upstream import Guarded
 from proxy.web.switch import Answered
 
 
@@ -101,6 +104,56 @@ def test_a_source_that_failed_in_a_part_is_told_with_what_it_lacks(stream: io.St
     (line,) = lines(stream)
     assert (line["level"], line["event"], line["source"]) == ("warning", "source_incomplete", "crm")
     assert (line["error"], line["ms"]) == ("owner: the CRM took too long", 100.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "level"),
+    [
+        (State.OPEN, "source_open", "warning"),
+        (State.THROTTLED, "source_throttled", "warning"),
+        (State.CLOSED, "source_closed", "info"),
+    ],
+)
+def test_that_a_source_is_left_alone_and_asked_again_is_told(
+    stream: io.StringIO, state: State, event: str, level: str
+) -> None:
+    logs.source_guarded(Guarded("crm", state, "the CRM does not answer"))
+    (line,) = lines(stream)
+    assert (line["event"], line["level"], line["source"]) == (event, level, "crm")
+    assert line.get("error") == (None if state is State.CLOSED else "the CRM does not answer")
+
+
+def test_what_becomes_of_the_configuration_is_told(stream: io.StringIO) -> None:
+    logs.configuration_warning("crm.password can be read by everybody")
+    logs.reloaded(2, 3)
+    logs.reload_refused(["switch.default: is missing - allowed: a target", "leads to 05321112233"], 4)
+    warning, good, bad = lines(stream)
+    assert (warning["event"], warning["problem"]) == ("configuration", "crm.password can be read by everybody")
+    assert (good["event"], good["sources"], good["rules"]) == ("reloaded", 2, 3)
+    assert (bad["event"], bad["level"], bad["count"]) == ("reload_refused", "error", 4)
+    assert bad["problems"] == ["switch.default: is missing - allowed: a target", "leads to ***"]
+
+
+def test_what_becomes_of_the_snapshot_and_of_a_number_is_told(stream: io.StringIO) -> None:
+    logs.snapshot_read(500, 0.0123)
+    logs.snapshot_failed(SnapshotError("the snapshot is not complete"))
+    logs.erased(was_known=True)
+    read, failed, erased = lines(stream)
+    assert (read["event"], read["entries"], read["ms"]) == ("snapshot_read", 500, 12.3)
+    assert (failed["event"], failed["level"], failed["error"]) == (
+        "snapshot_failed",
+        "warning",
+        "the snapshot is not complete",
+    )
+    assert (erased["event"], erased["was_known"]) == ("erased", True)
+
+
+def test_what_cannot_be_had_is_told(stream: io.StringIO) -> None:
+    logs.few_descriptors(2000, 500)
+    logs.admin_unreachable("127.0.0.1", 9090, "address already in use")
+    few, admin = lines(stream)
+    assert (few["event"], few["wanted"], few["possible"]) == ("few_descriptors", 2000, 500)
+    assert (admin["event"], admin["port"], admin["error"]) == ("admin_unreachable", 9090, "address already in use")
 
 
 def throw(exc: Exception) -> None:

@@ -162,6 +162,19 @@ async def test_a_lookup_that_ignores_its_end_takes_its_place_until_it_has_ended(
 
 
 @in_virtual_time
+async def test_settling_waits_for_what_is_under_way_and_no_longer_than_it_may() -> None:
+    source, _ = guarded(FakeAdapter(Stubborn(60, AHMET)))
+    began = now()
+    await source.settle(30)
+    assert now() == began
+    await fails(source, 1, DeadlineExceeded)
+    await source.settle(30)
+    assert (now() - began, source.under_way) == (31, 1)
+    await source.settle(30)
+    assert (now() - began, source.under_way) == (60, 0)
+
+
+@in_virtual_time
 async def test_in_an_outage_second_attempts_are_a_fifth_of_all_lookups_and_the_reserve() -> None:
     adapter = FakeAdapter(DOWN)
     limits = replace(ONCE, attempts=2, breaker_failures=100_000)

@@ -1,5 +1,6 @@
 """Sockets that others hand over, and descriptors that the system has."""
 
+import asyncio
 import os
 import resource
 import socket
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from proxy.web import sockets
-from proxy.web.sockets import OTHERS, connections_to_be_had, inherited_socket, switch_site, tell_ready
+from proxy.web.sockets import AT_ONCE, OTHERS, connections_to_be_had, inherited_socket, switch_site, tell_ready
 
 NAMES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -79,6 +80,12 @@ async def test_the_switch_is_answered_at_the_inherited_socket_or_else_at_an_addr
     await switch_site(runner, ("127.0.0.1", 0)).start()
     await switch_site(runner, ("127.0.0.1", 0)).start()
     (one, other) = [address[1] for address in runner.addresses]
+    for port in (one, other):
+        waiting = [socket.create_connection(("127.0.0.1", port), timeout=0.9) for _ in range(5 * AT_ONCE)]
+        assert len(waiting) == 5 * AT_ONCE, "they wait, as nobody accepts them in the meantime"
+        for connection in waiting:
+            connection.close()
+    await asyncio.sleep(0.1)
     assert one == listening.getsockname()[1] != other
     await runner.cleanup()
     with closing(socket.create_connection(listening.getsockname(), timeout=5)):
@@ -136,7 +143,7 @@ class Limits:
         (1024, NO_LIMIT, 1000, 1000 + OTHERS),
         (524288, 524288, 1000, 524288),
         (NO_LIMIT, NO_LIMIT, 1000, NO_LIMIT),
-        (1024, 2400, 2400 - 1200, 2400),
+        (1024, 1400, 1400 - OTHERS, 1400),
         (1024, 1024, 512, 1024),
         (200, 200, 100, 200),
     ],
