@@ -8,6 +8,9 @@ from cachetools import Cache, LRUCache
 
 from proxy.model import Contact
 
+MOST_AT_ONCE = 1000
+"""Entries that may go at once, when there is room for fewer than there were: a million would take seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -33,7 +36,9 @@ class ContactCache:
     """
 
     def __init__(self, size: int) -> None:
-        self._entries: LRUCache[str, Entry] = LRUCache(maxsize=size)
+        self._entries: LRUCache[str, Entry] = LRUCache(maxsize=math.inf)  # its own limit could not change
+        self.size = size
+        """Entries at the most"""
         self.changes = 0
         """Counts what was put and dropped"""
 
@@ -50,8 +55,10 @@ class ContactCache:
 
     def put(self, e164: str, entry: Entry) -> None:
         """Keep an entry in the place of any earlier one."""
+        self._entries.pop(e164, None)  # so that those put last are the last of `parts`
         self._entries[e164] = entry
         self.changes += 1
+        self._make_room()
 
     def drop(self, e164: str) -> bool:
         """Forget a number, and tell whether it was known."""
@@ -60,22 +67,22 @@ class ContactCache:
         return was_known
 
     def resized(self, size: int) -> "ContactCache":
-        """Return a cache of this size that has taken over the entries, or the last used of them; this one is empty."""
-        if size == self._entries.maxsize:
-            return self
-        other = ContactCache(size)
-        other.changes = self.changes + 1
-        while self._entries:
-            e164, entry = self._entries.popitem()  # the one that was not used for longest first
-            other.put(e164, entry)
-        return other
+        """Hold so many from now on, and return the cache. Those not used for longest go, by and by if they are many."""
+        self.size = size
+        self._make_room()
+        return self
 
     def parts(self, length: int = 1000) -> Iterator[list[tuple[str, Entry]]]:
         """Yield the entries that there are now, so many at a time, without counting that as use.
 
-        In between entries may be put and dropped: those that are dropped are not yielded.
+        Those put last come last. In between entries may be put and dropped: those that are dropped are not yielded.
         """
         numbers = list(self._entries)
         for place in range(0, len(numbers), length):
             part = (e164 for e164 in numbers[place : place + length] if e164 in self._entries)
             yield [(e164, Cache.__getitem__(self._entries, e164)) for e164 in part]
+
+    def _make_room(self) -> None:
+        for _ in range(min(len(self._entries) - self.size, MOST_AT_ONCE)):
+            self._entries.popitem()
+            self.changes += 1

@@ -62,3 +62,85 @@ def test_a_full_cache_loses_the_entry_that_was_not_used_for_longest() -> None:
     assert len(cache) == 2
     assert cache.get(B, 0) is None
     assert cache.get(A, 0) == cache.get(C, 0) == ENTRY
+
+
+def numbers(cache: ContactCache, length: int = 1000) -> list[str]:
+    return [e164 for part in cache.parts(length) for e164, _ in part]
+
+
+def test_one_with_less_room_keeps_the_entries_that_were_used_last() -> None:
+    cache = ContactCache(3)
+    for e164 in (A, B, C):
+        cache.put(e164, ENTRY)
+    cache.get(A, 0)
+    smaller = cache.resized(2)
+    assert sorted(numbers(smaller)) == sorted([A, C])
+    smaller.put(B, ENTRY)
+    assert sorted(numbers(smaller)) == sorted([A, B])
+
+
+def test_one_with_more_room_keeps_all_and_takes_more() -> None:
+    cache = ContactCache(1)
+    cache.put(A, ENTRY)
+    larger = cache.resized(2)
+    larger.put(B, ENTRY)
+    assert numbers(larger) == [A, B]
+
+
+def test_when_many_must_go_they_go_by_and_by() -> None:
+    cache = ContactCache(3000)
+    for n in range(3000):
+        cache.put(str(n), ENTRY)
+    cache = cache.resized(1)
+    assert len(cache) == 2000
+    cache.put("last", ENTRY)
+    cache.put("last", ENTRY)
+    assert numbers(cache) == ["last"]
+
+
+def test_looking_through_all_is_no_use_and_those_put_last_come_last() -> None:
+    cache = ContactCache(2)
+    cache.put(A, ENTRY)
+    cache.put(B, ENTRY)
+    cache.put(A, Entry(None, 300, 300))
+    assert [*cache.parts(1)] == [[(B, ENTRY)], [(A, Entry(None, 300, 300))]]
+    cache.put(C, ENTRY)
+    assert numbers(cache) == [A, C], "B was still the one that was not used for longest"
+
+
+def test_what_is_dropped_while_all_are_looked_through_is_not_seen() -> None:
+    cache = ContactCache(3)
+    for e164 in (A, B):
+        cache.put(e164, ENTRY)
+    parts = cache.parts(1)
+    assert next(parts) == [(A, ENTRY)]
+    cache.drop(B)
+    cache.put(C, ENTRY)
+    assert [*parts] == [[]]
+
+
+def test_it_counts_what_changes_it_and_not_what_only_looks() -> None:
+    cache = ContactCache(2)
+    seen = [cache.changes]
+
+    def changed() -> bool:
+        seen.append(cache.changes)
+        return seen[-1] != seen[-2]
+
+    cache.put(A, ENTRY)
+    assert changed()
+    cache.get(A, 0)
+    cache.get(B, 0)
+    cache.drop(B)
+    numbers(cache)
+    cache.resized(3)
+    assert not changed()
+    cache.get(A, 200)
+    assert changed(), "it was gone"
+    cache.put(A, ENTRY)
+    cache.put(B, ENTRY)
+    assert changed()
+    cache.resized(1)
+    assert changed(), "one went"
+    assert cache.drop(B) is True
+    assert changed()
