@@ -221,6 +221,10 @@ def _check(options: argparse.Namespace) -> int:
     configuration = load(options.config)
     settings = configuration.settings
     print(f"{options.config}: good. Sources: {len(settings.sources)}, rules: {len(settings.rules)}.")
+    for warning in configuration.warnings:
+        print(f"warning: {warning}")
+    for note in configuration.notes:
+        print(f"note: {note}")
     if not options.live:
         return 0
     lines, fits = run_to_the_end(inspect_sources(configuration))

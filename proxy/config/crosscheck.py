@@ -7,6 +7,8 @@ from typing import Any
 import phonenumbers
 
 from proxy.config.sentences import key_of
+from proxy.config.settings import SwitchSettings
+from proxy.config.values import parse_listen
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.errors import InvalidNumber
 from proxy.phone import Unreadable, Withheld, parse_caller, parse_number
@@ -14,6 +16,9 @@ from proxy.rules.template import TargetTemplate
 from proxy.target import Target
 
 Path = tuple[str | int, ...]
+
+TOKEN_PARAMETER = "token"  # noqa: S105 - a parameter's name
+"""Where the switch may bring its token"""
 
 
 def crosscheck(tree: Mapping[str, Any]) -> list[str]:
@@ -25,7 +30,7 @@ def crosscheck(tree: Mapping[str, Any]) -> list[str]:
         for key, section in (("during", "hours"), ("outside", "hours")):
             problems += _unknown_names(tree, ("rules", index, key), rule.get(key), section)
         problems += _unreadable_numbers(tree, ("rules", index, "called"), rule.get("called"))
-    return problems
+    return [*problems, *_about_the_token(tree), *_address_twice(tree)]
 
 
 def _twice(tree: Mapping[str, Any], section: str) -> Iterator[str]:
@@ -92,6 +97,38 @@ def _unreadable_numbers(tree: Mapping[str, Any], path: Path, numbers: object) ->
             dialled = parse_caller(number, _region(tree))
             if isinstance(dialled, Withheld | Unreadable):
                 yield f"{key_of(path, tree)}: {number!r} cannot be dialled - allowed: phone numbers and extensions"
+
+
+def _about_the_token(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse to have the caller's number and the token in one parameter."""
+    if _at(tree, "switch", "parameter") == TOKEN_PARAMETER and _at(tree, "switch", "access", "tokens"):
+        yield "switch.parameter: is where the token is looked for - allowed: another name, or no switch.access.tokens"
+
+
+def _address_twice(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse one address for the switch and the operator, also where one listens at all of this machine's."""
+    written = _at(tree, "switch", "listen"), _at(tree, "admin", "listen")
+    default = SwitchSettings.model_fields["listen"].get_default()
+    try:
+        (host, port), (other, other_port) = (parse_listen(text) if text else default for text in written)
+    except (AttributeError, ValueError):  # told where they are read
+        return
+    if written[1] and port == other_port != 0 and _overlap(host, other):
+        yield "admin.listen: is where the switch is answered (switch.listen) - allowed: another port"
+
+
+def _overlap(host: str, other: str) -> bool:
+    hosts = {"127.0.0.1" if each == "localhost" else each for each in (host, other)}
+    of_one_kind = len({":" in each for each in hosts}) == 1
+    return len(hosts) == 1 or (of_one_kind and not hosts.isdisjoint({"0.0.0.0", "::"}))
+
+
+def _at(tree: Mapping[str, Any], *path: str) -> Any:  # noqa: ANN401 - any value of a TOML
+    """Return what stands at a place, and None when nothing does."""
+    node: Any = tree
+    for key in path:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
 
 
 def _region(tree: Mapping[str, Any]) -> str:

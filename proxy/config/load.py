@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from proxy.adapter import Adapter, AdapterConfig, Enriching
 from proxy.config.crosscheck import crosscheck
+from proxy.config.doubts import notes, texts_in, warnings
 from proxy.config.sentences import Path, key_of, sentences
 from proxy.config.settings import Settings, SourceSettings, SwitchSettings
-from proxy.config.values import FromEnvironment
+from proxy.config.values import SHORTEST_SECRET, FromEnvironment
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
-from proxy.secret_files import is_readable_by_everybody, read_secret_file
+from proxy.secret_files import read_secret_file
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -28,6 +29,8 @@ _SECRETS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("admin",), "token"),
 )
 """Sections, and the secrets in them that may stand in files. Those of adapters are their own to read."""
+
+_UNREAD = "?" * SHORTEST_SECRET
 
 Tree = dict[str, Any]
 """Settings as plain tables, lists and scalars."""
@@ -54,7 +57,9 @@ class Configuration:
     folder: FilePath = FilePath()
     """To which the files that it names are relative"""
     warnings: tuple[str, ...] = ()
-    """What does not keep it from being used"""
+    """What does not keep it from being used, and is wrong"""
+    notes: tuple[str, ...] = ()
+    """What may be meant as it is"""
 
 
 def load(file: FilePath) -> Configuration:
@@ -78,16 +83,11 @@ def load(file: FilePath) -> Configuration:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
     named = {os.environ.get(name, "") for name in _VARIABLE.findall(repr(written))}
-    from_environment = frozenset({*named, *_texts_in(environment.get("sources"))} - {""})
+    from_environment = frozenset({*named, *texts_in(environment.get("sources"))} - {""})
     sources = tuple(ConfiguredSource(one, *parts) for one, parts in zip(settings.sources, built, strict=True))
-    secrets = {*_secrets_in(settings), *_secrets_in([source.options for source in sources])}
-    with_secrets = [file] if secrets.intersection(_texts_in(written)) else []
-    warnings = tuple(
-        f"{each} can be read by everybody on this machine, and holds a secret - better: chmod 600"
-        for each in (*with_secrets, *filter(None, secret_files))
-        if is_readable_by_everybody(each)
-    )
-    return Configuration(settings, sources, from_environment, folder, warnings)
+    models = [settings, *(source.options for source in sources)]
+    told = tuple(warnings(file, written, models, filter(None, secret_files)))
+    return Configuration(settings, sources, from_environment, folder, told, tuple(notes(settings)))
 
 
 def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Iterator[FilePath | None]:
@@ -98,25 +98,16 @@ def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Ite
             table = table.get(key) if isinstance(table, dict) else None
         if not isinstance(table, dict):
             continue
+        file = None
         try:
-            yield (file := read_secret_file(table, name, folder))
+            file = read_secret_file(table, name, folder)
         except ValueError as exc:
             problems.append(f"{key_of(path, tree)}: {exc}")
-            table.pop(f"{name}_file")
-        else:
-            if file is not None and name == "tokens":
-                table[name] = table[name].split()
-
-
-def _secrets_in(node: object) -> Iterator[str]:
-    """Yield the secrets at any depth of a model."""
-    if isinstance(node, SecretStr):
-        yield node.get_secret_value()
-    elif isinstance(node, BaseModel):
-        yield from _secrets_in(dict(node))
-    elif isinstance(node, (Mapping, list, tuple)):
-        for below in node.values() if isinstance(node, Mapping) else node:
-            yield from _secrets_in(below)
+            del table[f"{name}_file"]
+            table.setdefault(name, _UNREAD)  # so that it is not told to be missing, too
+        if file is not None and name == "tokens":
+            table[name] = table[name].split()
+        yield file
 
 
 def _parsed(file: FilePath) -> Tree:
@@ -150,14 +141,6 @@ def _marked(node: Any) -> Any:  # noqa: ANN401 - any value
     if isinstance(node, dict):
         return {key: _marked(value) for key, value in node.items()}
     return FromEnvironment(node) if isinstance(node, str) else node
-
-
-def _texts_in(node: Any) -> Iterator[str]:  # noqa: ANN401 - any value
-    """Yield the texts at any depth."""
-    if isinstance(node, str):
-        yield str(node)
-    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _texts_in(below)
 
 
 def _merged(tree: Tree, over: Tree) -> Tree:

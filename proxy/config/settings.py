@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from holidays import HolidayBase
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proxy.config.values import (
@@ -20,7 +20,9 @@ from proxy.config.values import (
     WholeNumber,
     YesOrNo,
     as_list,
-    is_loopback,
+    fits_listen,
+    fits_snapshot,
+    is_below_ttl,
     parse_holidays,
     parse_kinds,
     parse_listen,
@@ -176,24 +178,16 @@ class CacheSettings(Section):
     """After its ttl a contact still answers when the CRM cannot"""
     size: Annotated[WholeNumber, Field(gt=0, le=10_000_000)] = 50000
     """Numbers kept at the most"""
-    refresh_ahead: Annotated[Number, Field(ge=0, le=86400 * 365)] = 0
+    refresh_ahead: Annotated[Number, Field(ge=0, le=86400 * 365), AfterValidator(is_below_ttl)] = 0
     """So long before its ttl ends, a call makes the CRM be asked again, and does not wait for it"""
     recheck: Annotated[Number, Field(ge=0, le=3600)] = 5
     """For so long after a lookup failed, a number with a stale contact is not looked up again"""
     snapshot: Annotated[str, Field(min_length=1)] | None = None
     """File that keeps the cache over a restart, encrypted; relative to this file's folder"""
-    snapshot_key: LongSecret | None = None
+    snapshot_key: Annotated[LongSecret | None, Field(validate_default=True), AfterValidator(fits_snapshot)] = None
     """Secret of at least 16 characters, with which the snapshot is encrypted"""
     snapshot_every: Annotated[Number, Field(ge=1, le=86400)] = 60
     """Seconds between two snapshots; one more is made at the end"""
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> "CacheSettings":
-        if (self.snapshot is None) != (self.snapshot_key is None):
-            raise ValueError("has one of snapshot and snapshot_key without the other - allowed: both or neither")
-        if self.refresh_ahead >= self.ttl:
-            raise ValueError("has a refresh_ahead that is not below ttl - allowed: a part of ttl, such as a tenth")
-        return self
 
 
 class SourceSettings(Section):
@@ -242,14 +236,8 @@ class AdminSettings(Section):
 
     listen: Annotated[tuple[str, int], read_by(parse_listen)] | None = None
     """Where `tanima erase` finds a running server, HOST:PORT; nowhere when left out"""
-    token: LongSecret | None = None
+    token: Annotated[LongSecret | None, Field(validate_default=True), AfterValidator(fits_listen)] = None
     """Secret of at least 16 characters that must be brought; needed where others than this machine can ask"""
-
-    @model_validator(mode="after")
-    def _others_need_a_token(self) -> "AdminSettings":
-        if self.listen and self.token is None and not is_loopback(self.listen[0]):
-            raise ValueError("listens to other machines without a token - allowed: 127.0.0.1, or a token")
-        return self
 
 
 class Settings(BaseSettings):

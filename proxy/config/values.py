@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from holidays import HolidayBase, country_holidays
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo
 
 from proxy.phone import NUMBER_TYPES
 from proxy.rules.greeting import Greeting
@@ -23,6 +23,8 @@ HIGHEST_PORT = 65535
 
 SHORTEST_SECRET = 16
 """Characters of a secret that nobody can guess by trying."""
+
+A_SECRET = f"a secret of at least {SHORTEST_SECRET} characters"
 
 
 def read_by(parse: Callable[[str], T]) -> PlainValidator:
@@ -73,15 +75,48 @@ def is_loopback(host: str) -> bool:
 def parse_network(text: str) -> IPv4Network | IPv6Network:
     """Read an address or a network, such as `192.0.2.0/24`. Raises ValueError."""
     try:
-        return ip_network(text)
+        network = ip_network(text, strict=False)
     except ValueError as exc:
         raise ValueError("is not a network - allowed: such as 192.0.2.7 or 192.0.2.0/24") from exc
+    address = text.partition("/")[0]
+    if ip_address(address) != network.network_address:
+        raise ValueError(f"is an address inside of a network - allowed: {network} for all of it, or {address} alone")
+    return network
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < SHORTEST_SECRET:
-        raise ValueError(f"is too short - allowed: a secret of at least {SHORTEST_SECRET} characters")
+        raise ValueError(f"is too short - allowed: {A_SECRET}")
     return secret
+
+
+def is_below_ttl(seconds: float, info: ValidationInfo) -> float:
+    """Check `cache.refresh_ahead`. Raises ValueError."""
+    ttl = info.data.get("ttl")
+    if ttl is not None and seconds >= ttl:
+        raise ValueError(f"is not below ttl - allowed: below {ttl:g}, such as {ttl / 10:g}")
+    return seconds
+
+
+def fits_snapshot(key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """Check that `cache.snapshot_key` is there when it is needed. Raises ValueError."""
+    if key is None and info.data.get("snapshot"):
+        raise ValueError(f"is missing, and snapshot is encrypted with it - allowed: {A_SECRET}")
+    if key is not None and info.data.get("snapshot", "") is None:
+        raise ValueError("is given without snapshot - allowed: both or neither")
+    return key
+
+
+def fits_listen(token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """Check that `admin.token` is there when it is needed. Raises ValueError."""
+    if "listen" not in info.data:  # something is wrong with it
+        return token
+    listen = info.data["listen"]
+    if token is None and listen is not None and not is_loopback(listen[0]):
+        raise ValueError(f"is missing, and other machines reach listen - allowed: {A_SECRET}; or 127.0.0.1 there")
+    if token is not None and listen is None:
+        raise ValueError("is given without listen - allowed: both or neither")
+    return token
 
 
 def parse_path(text: str) -> str:

@@ -12,12 +12,13 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from adapters.rest import RestConfig
 from adapters.sql import SqlConfig
 from proxy.cli import main
 from proxy.config import Configuration, Settings, load
+from proxy.config.settings import AccessSettings, AdminSettings
 from proxy.errors import ConfigError
 from proxy.matching import Several
 from proxy.rules import Standing
@@ -150,7 +151,9 @@ def test_check_says_that_a_valid_file_is_good(file: Path, capsys: pytest.Capture
     printed = capsys.readouterr()
     tree = tomllib.loads(file.read_text(encoding="utf-8"))
     sources, rules = len(tree["sources"]), len(tree.get("rules", []))
-    assert printed.out == f"{file}: good. Sources: {sources}, rules: {rules}.\n"
+    first, *others = printed.out.splitlines()
+    assert first == f"{file}: good. Sources: {sources}, rules: {rules}."
+    assert all(line.startswith("warning: ") for line in others), "as these files may be read by everybody"
     assert printed.err == ""
 
 
@@ -163,13 +166,25 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (settings.cache.ttl, settings.cache.negative_ttl) == (300, 60)
     assert (settings.cache.stale, settings.cache.size) == (86400, 50000)
     assert settings.lookup.parallel is False
+    assert (settings.switch.connections, settings.switch.access, settings.admin) == (
+        2000,
+        AccessSettings(),
+        AdminSettings(),
+    )
+    assert (settings.cache.refresh_ahead, settings.cache.recheck, settings.cache.snapshot_every) == (0, 5, 60)
     source = settings.sources[0]
+    assert (source.concurrency, source.breaker_failures, source.breaker_pause) == (100, 10, 5)
     assert (source.role, source.several, source.timeout, source.attempts) == ("find", Several.FIRST, 0.6, 2)
 
 
 def test_every_setting_is_read_as_it_stands() -> None:
     settings = load(HERE / "valid" / "every_setting.toml").settings
     assert (settings.switch.listen, settings.switch.path) == (("::1", 8081), "/kim/arayan.json")
+    access = settings.switch.access
+    assert (settings.switch.connections, access.rate, access.burst) == (50, 0.5, 3)
+    assert [secret.get_secret_value() for secret in access.tokens] == ["made-up-token-one", "made-up-token-two"]
+    assert [*map(str, access.allow)] == ["192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"]
+    assert [*map(str, access.trusted_proxies)] == ["127.0.0.1/32"]
     assert (settings.switch.dialect, settings.switch.parameter) == ("musteri-tanima", "numara")
     assert (settings.switch.region, settings.switch.deadline) == ("DE", 2)
     assert str(settings.switch.default) == "hangup/busy"
@@ -194,7 +209,14 @@ def test_every_setting_is_read_as_it_stands() -> None:
     assert settings.lookup.parallel is True
     assert (settings.cache.ttl, settings.cache.negative_ttl) == (10, 0.5)
     assert (settings.cache.stale, settings.cache.size) == (0, 1)
+    cache, key = settings.cache, settings.cache.snapshot_key
+    assert (cache.refresh_ahead, cache.recheck, cache.snapshot, cache.snapshot_every) == (1.5, 0, "every.cache", 10)
+    assert key is not None
+    assert key.get_secret_value() == "made-up-key-of-a-snapshot"
+    assert settings.admin.listen == ("0.0.0.0", 9091)
+    assert settings.admin.token == SecretStr("made-up-token-of-the-operator")
     crm, agents = settings.sources
+    assert (crm.concurrency, crm.breaker_failures, crm.breaker_pause, crm.retry_budget) == (5, 1, 0.5, 0)
     assert (crm.several, crm.newest_by, crm.attempts) == (Several.NEWEST, "updated", 1)
     assert (crm.timeout, crm.wait_initial, crm.wait_max, crm.wait_jitter) == (0.1, 0, 0, 0)
     assert agents.role == "enrich"
@@ -237,8 +259,8 @@ def test_a_variable_that_is_no_setting_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv(name, "1")
     (problem,) = problems_of(written(tmp_path))
     assert problem == (
-        f"{name}: is not a setting - allowed: TANIMA_CACHE, TANIMA_HOURS, TANIMA_LOOKUP, TANIMA_ROUTING, TANIMA_RULES, "
-        "TANIMA_SOURCES, TANIMA_SWITCH, TANIMA_TABLES, and __KEY behind it"
+        f"{name}: is not a setting - allowed: TANIMA_ADMIN, TANIMA_CACHE, TANIMA_HOURS, TANIMA_LOOKUP, TANIMA_ROUTING, "
+        "TANIMA_RULES, TANIMA_SOURCES, TANIMA_SWITCH, TANIMA_TABLES, and __KEY behind it"
     )
 
 
@@ -367,15 +389,21 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from models_in(argument)
 
 
-def settings_below(place: str, section: type[BaseModel]) -> set[str]:
-    return {f"{place}.{field.alias or name}" for name, field in section.model_fields.items()}
+def settings_below(place: str, section: type[BaseModel], *, secret: bool = False) -> set[str]:
+    return {
+        f"{place}.{field.alias or name}"
+        for name, field in section.model_fields.items()
+        if not secret or "SecretStr" in repr(field.annotation)
+    }
 
 
 EVERY_SETTING = sorted(set.union(*(settings_below(place, section) for place, section in sections())))
+SECRETS = set.union(*(settings_below(place, section, secret=True) for place, section in sections()))
 
 
 def test_there_are_settings_to_look_for() -> None:
     assert {"switch.deadline", "rules.caller.kind", "hours.from", "sources.options", "cache.size"} <= set(EVERY_SETTING)
+    assert {"switch.access.tokens", "cache.snapshot_key", "admin.token"} == SECRETS
 
 
 def test_every_setting_has_a_description() -> None:
@@ -384,6 +412,25 @@ def test_every_setting_has_a_description() -> None:
         for name, field in section.model_fields.items():
             assert field.description, f"{place}.{name}"
             assert "\n" not in field.description, f"{place}.{name}: one line of the reference"
+
+
+def places_in(tree: object, place: str = "") -> Iterator[str]:
+    """Yield the key of every setting of a TOML."""
+    if isinstance(tree, list):
+        for below in tree:
+            yield from places_in(below, place)
+    elif isinstance(tree, dict):
+        for key, below in tree.items():
+            inner = place if place in {"hours", "tables"} else f"{place}.{key}".strip(".")
+            yield inner
+            yield from places_in(below, inner)
+    if place.startswith("hours") and isinstance(tree, dict):
+        yield from (f"hours.{key}" for key in tree)
+
+
+def test_every_setting_stands_in_the_valid_file_of_every_setting() -> None:
+    tree = tomllib.loads((HERE / "valid" / "every_setting.toml").read_text(encoding="utf-8"))
+    assert set(EVERY_SETTING) - set(places_in(tree)) == set()
 
 
 def example_settings() -> set[str]:
@@ -403,13 +450,16 @@ def example_settings() -> set[str]:
 
 @pytest.mark.parametrize("setting", EVERY_SETTING)
 def test_every_setting_stands_in_the_example(setting: str) -> None:
-    assert setting in example_settings()
+    there = example_settings()
+    assert setting in there or (setting in SECRETS and f"{setting}_file" in there)
 
 
 def example_in(folder: Path) -> Path:
     file = folder / "config.toml"
     file.write_bytes(EXAMPLE.read_bytes())
-    (folder / "shop.password").write_text(SECRET, encoding="utf-8")
+    for secret in ("shop.password", "snapshot.key", "admin.token"):
+        (folder / secret).write_text(SECRET, encoding="utf-8")
+        (folder / secret).chmod(0o600)
     return file
 
 
@@ -418,19 +468,45 @@ def test_the_example_loads(tmp_path: Path) -> None:
     assert [source.name for source in configuration.settings.sources] == ["crm", "shop", "colleagues", "extensions"]
 
 
-def uncommented(line: str) -> str:
-    return re.sub(r"^# ([a-z_]+\s+= )", r"\1", line)
+def with_commented_settings(file: Path, *, examples: bool) -> Settings:
+    """Take the comment signs away before the settings that are examples, or before those that are defaults."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    active = [re.sub(r"^# ([a-z_]+\s+= )", r"\1", line) if ("# e.g.; " in line) == examples else line for line in lines]
+    assert sum(before != after for before, after in zip(lines, active, strict=True)) >= (9 if examples else 25)
+    file.write_text("\n".join(active), encoding="utf-8")
+    return load(file).settings
 
 
 def test_what_is_commented_out_in_the_example_is_the_default(tmp_path: Path) -> None:
     file = example_in(tmp_path)
     shipped = load(file).settings
-    lines = file.read_text(encoding="utf-8").splitlines()
-    active = [line if line.startswith(("# called ", "# newest_by ")) else uncommented(line) for line in lines]
-    assert sum(before != after for before, after in zip(lines, active, strict=True)) > 15
-    file.write_text("\n".join(active), encoding="utf-8")
-    loaded = load(file).settings
+    loaded = with_commented_settings(file, examples=False)
     assert (loaded.switch.deadline, shipped.switch.deadline) == (1.5, 1.5)
-    for section in ("switch", "routing", "tables", "lookup", "cache", "sources"):
+    for section in ("switch", "routing", "tables", "lookup", "cache", "sources", "admin"):
         assert getattr(loaded, section) == getattr(shipped, section), section
     assert loaded.hours["office"].zone == shipped.hours["office"].zone
+
+
+def test_what_the_example_has_as_examples_can_be_used_and_is_not_set_when_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWITCH_TOKEN", SECRET)
+    file = example_in(tmp_path)
+    shipped = load(file).settings
+    loaded = with_commented_settings(file, examples=True)
+    secret = SecretStr(SECRET)
+    access, cache, admin = loaded.switch.access, loaded.cache, loaded.admin
+    assert (access.tokens, access.rate, len(access.allow), len(access.trusted_proxies)) == ([secret], 20, 2, 1)
+    assert (cache.snapshot, cache.snapshot_key) == ("cache.json", secret)
+    assert (admin.listen, admin.token) == (("127.0.0.1", 9090), secret)
+    assert [rule.name for rule in loaded.rules if rule.called] == ["from abroad, or by the export line"]
+    access, cache, admin = shipped.switch.access, shipped.cache, shipped.admin
+    assert (access.tokens, access.rate, access.allow, access.trusted_proxies) == ([], None, (), ())
+    assert [cache.snapshot, cache.snapshot_key, admin.listen, admin.token] == [None] * 4
+    assert not any(rule.called for rule in shipped.rules)
+
+
+def test_who_can_read_the_example_reads_no_secret_in_it(tmp_path: Path) -> None:
+    file = example_in(tmp_path)
+    file.chmod(0o644)
+    assert load(file).warnings == ()

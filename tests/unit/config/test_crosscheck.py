@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from proxy.config.crosscheck import crosscheck
+from proxy.config.crosscheck import TOKEN_PARAMETER, crosscheck
+from proxy.web import access
 
 GOOD = {
     "switch": {"default": "queue/200", "region": "TR"},
@@ -112,3 +113,63 @@ def test_names_of_a_section_that_is_not_there_say_what_to_write() -> None:
 def test_what_cannot_be_dialled_is_refused(number: str) -> None:
     (line,) = told(rules=[{"name": "x", "called": ["1003", number], "target": "queue/1"}])
     assert line == f"rules.x.called: {number!r} cannot be dialled - allowed: phone numbers and extensions"
+
+
+A_TOKEN = ["0123456789abcdef"]
+
+
+def test_the_number_and_the_token_are_looked_for_in_two_parameters() -> None:
+    for tokens in (A_TOKEN, A_TOKEN[0]):
+        assert told(switch={"default": "queue/200", "parameter": "token", "access": {"tokens": tokens}}) == [
+            "switch.parameter: is where the token is looked for - allowed: another name, or no switch.access.tokens"
+        ]
+    assert told(switch={"parameter": "Token", "access": {"tokens": A_TOKEN}}) == []
+    assert told(switch={"access": {"tokens": A_TOKEN}}) == []
+    assert told(switch={"parameter": "token"}) == []
+    for without in (5, {}, {"tokens": []}):
+        assert told(switch={"parameter": "token", "access": without}) == []
+
+
+def test_the_parameter_is_the_one_that_is_looked_at() -> None:
+    assert TOKEN_PARAMETER == access.TOKEN_PARAMETER
+
+
+@pytest.mark.parametrize(
+    ("of_switch", "of_admin"),
+    [
+        (None, "127.0.0.1:8080"),
+        (None, "localhost:8080"),
+        (None, "0.0.0.0:8080"),
+        ("0.0.0.0:9090", "127.0.0.1:9090"),
+        ("127.0.0.1:9090", "127.0.0.1:9090"),
+        ("[::1]:9090", "[::]:9090"),
+        ("switch.example.com:9090", "switch.example.com:9090"),
+        ("switch.example.com:9090", "0.0.0.0:9090"),
+    ],
+)
+def test_the_switch_and_the_operator_have_two_addresses(of_switch: str | None, of_admin: str) -> None:
+    switch = {"listen": of_switch} if of_switch else {}
+    assert told(switch=switch, admin={"listen": of_admin}) == [
+        "admin.listen: is where the switch is answered (switch.listen) - allowed: another port"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("of_switch", "of_admin"),
+    [
+        (None, None),
+        (None, "127.0.0.1:8081"),
+        ("127.0.0.1:9090", None),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:9090", "127.0.0.2:9090"),
+        ("127.0.0.1:9090", "[::1]:9090"),
+        ("127.0.0.1:9090", "[::]:9090"),
+        ("8080", "127.0.0.1:8080"),
+        (5, "127.0.0.1:8080"),
+        ("127.0.0.1:8080", "8080"),
+        ("127.0.0.1:8080", 5),
+    ],
+)
+def test_two_addresses_are_two_and_what_is_none_is_told_elsewhere(of_switch: object, of_admin: object) -> None:
+    switch = {"listen": of_switch} if of_switch else {}
+    assert told(switch=switch, admin={"listen": of_admin} if of_admin else 5) == []

@@ -235,3 +235,80 @@ def test_what_the_environment_says_about_sources_is_known_too(tmp_path: Path, mo
     file = tmp_path / "config.toml"
     file.write_text('[switch]\ndefault = "queue/200"\n', encoding="utf-8")
     assert "geheim" in load(file).from_environment
+
+
+SECRETS_IN_FILES = """
+[switch.access]
+tokens_file = "switch.tokens"
+[cache]
+snapshot = "cache"
+snapshot_key_file = "snapshot.key"
+[admin]
+listen = "0.0.0.0:9090"
+token_file = "admin.token"
+"""
+
+
+def test_secrets_of_sections_may_stand_in_files_beside_the_toml(tmp_path: Path) -> None:
+    (tmp_path / "switch.tokens").write_text("made-up-token-one\n\n  made-up-token-two\n", encoding="utf-8")
+    (tmp_path / "snapshot.key").write_text(" made up key of a snapshot\n", encoding="utf-8")
+    (tmp_path / "admin.token").write_text("made-up-token-of-operator", encoding="utf-8")
+    settings = load(written(tmp_path, STATIC, SECRETS_IN_FILES)).settings
+    tokens = [token.get_secret_value() for token in settings.switch.access.tokens]
+    assert tokens == ["made-up-token-one", "made-up-token-two"], "one in a line"
+    assert settings.cache.snapshot_key is not None
+    assert settings.cache.snapshot_key.get_secret_value() == "made up key of a snapshot"
+    assert settings.admin.token is not None
+    assert settings.admin.token.get_secret_value() == "made-up-token-of-operator"
+
+
+def test_secret_files_that_cannot_be_read_are_all_that_is_told_of_them(tmp_path: Path) -> None:
+    (tmp_path / "snapshot.key").touch()
+    assert problems_of(written(tmp_path, STATIC, SECRETS_IN_FILES)) == (
+        "switch.access: tokens_file cannot be read (No such file or directory) - allowed: a readable file",
+        "cache: snapshot_key_file is empty - allowed: a file with the secret in it",
+        "admin: token_file cannot be read (No such file or directory) - allowed: a readable file",
+    )
+
+
+def test_secrets_in_files_are_checked_like_others(tmp_path: Path) -> None:
+    (tmp_path / "switch.tokens").write_text("made-up-token-one short", encoding="utf-8")
+    (tmp_path / "snapshot.key").write_text("short", encoding="utf-8")
+    (tmp_path / "admin.token").write_text("short", encoding="utf-8")
+    too_short = "is too short - allowed: a secret of at least 16 characters"
+    assert problems_of(written(tmp_path, STATIC, SECRETS_IN_FILES)) == (
+        f"switch.access.tokens.2: {too_short}",
+        f"cache.snapshot_key: {too_short}",
+        f"admin.token: {too_short}",
+    )
+
+
+def test_a_secret_and_a_file_of_it_cannot_both_be_given(tmp_path: Path) -> None:
+    (tmp_path / "switch.tokens").write_text("made-up-token-one", encoding="utf-8")
+    access = '[switch.access]\ntokens = ["made-up-token-two"]\ntokens_file = "switch.tokens"'
+    assert problems_of(written(tmp_path, STATIC, access)) == (
+        "switch.access: tokens and tokens_file are both given - allowed: one of them",
+    )
+
+
+def test_a_secret_file_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "switch.tokens").write_text("made-up-token-one", encoding="utf-8")
+    monkeypatch.setenv("TANIMA_SWITCH__ACCESS__TOKENS_FILE", "switch.tokens")
+    (token,) = load(written(tmp_path, STATIC)).settings.switch.access.tokens
+    assert token.get_secret_value() == "made-up-token-one"
+
+
+def test_a_token_with_a_blank_in_the_toml_is_one(tmp_path: Path) -> None:
+    access = '[switch.access]\ntokens = "made-up-token one"'
+    assert len(load(written(tmp_path, STATIC, access)).settings.switch.access.tokens) == 1
+
+
+@pytest.mark.parametrize("sections", ["access = 5", "access.tokens_file = 5", "[admin]\ntoken_file = []"])
+def test_what_names_no_secret_file_is_told_as_any_setting_is(tmp_path: Path, sections: str) -> None:
+    assert len(problems_of(written(tmp_path, STATIC, sections))) == 1
+
+
+def test_a_configuration_knows_the_folder_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, STATIC)
+    monkeypatch.chdir(tmp_path)
+    assert load(Path("config.toml")).folder == tmp_path.resolve()

@@ -8,6 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from proxy.config.settings import (
+    AccessSettings,
+    AdminSettings,
+    CacheSettings,
     CallerSettings,
     HoursSettings,
     RoutingSettings,
@@ -17,7 +20,7 @@ from proxy.config.settings import (
     SourceSettings,
     SwitchSettings,
 )
-from proxy.config.values import parse_listen
+from proxy.config.values import is_loopback, parse_listen, parse_network
 from proxy.matching import Several
 from proxy.rules import Standing
 
@@ -225,3 +228,120 @@ def test_settings_do_not_change() -> None:
 
 def test_the_greeting_is_the_name_when_the_toml_does_not_say() -> None:
     assert RoutingSettings().greeting.template == "{name}"
+
+
+A_TOKEN = "0123456789abcdef"
+SHORT = "123456789012345"
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7/32"),
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("192.0.2.0/255.255.255.0", "192.0.2.0/24"),
+        ("2001:db8::7", "2001:db8::7/128"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+    ],
+)
+def test_a_network_is_an_address_or_the_first_of_several(text: str, network: str) -> None:
+    assert str(parse_network(text)) == network
+    assert [*map(str, AccessSettings(allow=text, trusted_proxies=[text]).allow)] == [network]
+
+
+@pytest.mark.parametrize("text", ["", "192.0.2", "192.0.2.0/33", "192.0.2.0/", "/24", "example.com", " 192.0.2.1", "1"])
+def test_what_is_no_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a network - allowed: such as 192\.0\.2\.7 or 192\.0\.2\.0/24$"):
+        parse_network(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "alone"),
+    [
+        ("192.0.2.7/24", "192.0.2.0/24", "192.0.2.7"),
+        ("192.0.2.7/255.255.255.0", "192.0.2.0/24", "192.0.2.7"),
+        ("10.1.0.0/8", "10.0.0.0/8", "10.1.0.0"),
+        ("2001:db8::7/32", "2001:db8::/32", "2001:db8::7"),
+    ],
+)
+def test_an_address_with_a_networks_length_behind_it_is_refused_with_both_that_may_be_meant(
+    text: str, whole: str, alone: str
+) -> None:
+    assert complaints(AccessSettings, allow=[text]) == [
+        f"is an address inside of a network - allowed: {whole} for all of it, or {alone} alone"
+    ]
+
+
+def test_a_token_is_hidden_and_one_may_stand_without_a_list() -> None:
+    access = AccessSettings(tokens=A_TOKEN)
+    assert [token.get_secret_value() for token in access.tokens] == [A_TOKEN]
+    assert A_TOKEN not in repr(access)
+
+
+def test_a_secret_that_can_be_guessed_is_refused_and_not_shown() -> None:
+    too_short = ["is too short - allowed: a secret of at least 16 characters"]
+    assert complaints(AccessSettings, tokens=[A_TOKEN, SHORT]) == too_short
+    assert complaints(CacheSettings, snapshot="cache", snapshot_key=SHORT) == too_short
+    assert complaints(AdminSettings, listen="0.0.0.0:9090", token=SHORT) == too_short
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.7", False),
+        ("switch.example.com", False),
+    ],
+)
+def test_only_loopback_is_reached_by_nobody_else(host: str, *, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_a_snapshot_and_its_key_go_together() -> None:
+    cache = CacheSettings(snapshot="cache", snapshot_key=A_TOKEN)
+    assert cache.snapshot_key is not None
+    assert (CacheSettings().snapshot, CacheSettings().snapshot_key) == (None, None)
+    assert complaints(CacheSettings, snapshot="cache") == [
+        "is missing, and snapshot is encrypted with it - allowed: a secret of at least 16 characters"
+    ]
+    assert complaints(CacheSettings, snapshot_key=A_TOKEN) == ["is given without snapshot - allowed: both or neither"]
+
+
+def test_a_snapshot_that_is_wrong_by_itself_is_the_only_complaint() -> None:
+    assert len(complaints(CacheSettings, snapshot="", snapshot_key=A_TOKEN)) == 1
+    assert len(complaints(CacheSettings, snapshot=5)) == 1
+
+
+def test_contacts_are_refreshed_within_their_ttl() -> None:
+    assert CacheSettings(ttl=60, refresh_ahead=59.9).refresh_ahead == 59.9
+    for seconds in (60, 61):
+        assert complaints(CacheSettings, ttl=60, refresh_ahead=seconds) == [
+            "is not below ttl - allowed: below 60, such as 6"
+        ]
+    assert complaints(CacheSettings, ttl=0, refresh_ahead=5) == ["Input should be greater than 0"]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9090", "[::1]:9090", "localhost:9090"])
+def test_the_operators_address_needs_no_token_where_only_this_machine_reaches_it(listen: str) -> None:
+    assert AdminSettings(listen=listen).token is None
+    assert AdminSettings(listen=listen, token=A_TOKEN).token is not None
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9090", "[::]:9090", "192.0.2.7:9090", "switch.example.com:9090"])
+def test_the_operators_address_needs_a_token_where_other_machines_reach_it(listen: str) -> None:
+    assert complaints(AdminSettings, listen=listen) == [
+        "is missing, and other machines reach listen - allowed: a secret of at least 16 characters; or 127.0.0.1 there"
+    ]
+    assert AdminSettings(listen=listen, token=A_TOKEN).token is not None
+
+
+def test_a_token_of_no_address_is_refused() -> None:
+    assert complaints(AdminSettings, token=A_TOKEN) == ["is given without listen - allowed: both or neither"]
+    assert len(complaints(AdminSettings, listen="9090", token=A_TOKEN)) == 1, "what is wrong is the address alone"
+    assert (AdminSettings().listen, AdminSettings().token) == (None, None)

@@ -1,0 +1,279 @@
+"""Files with secrets that everybody can read are warned about; sources that take longer than a call waits are noted."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from proxy.cli import main
+from proxy.config import load
+
+SECRET = "s3cr3t-parola-of-16"
+
+MODULE = """
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from proxy.adapter import Adapter, AdapterConfig, SecretStr
+
+
+class Login(AdapterConfig):
+    user: str = ""
+    password: SecretStr | None = None
+
+
+class Options(AdapterConfig):
+    model_config = ConfigDict(extra="allow")
+    url: SecretStr | None = None
+    ping_url: SecretStr | None = None
+    proxy: SecretStr | None = None
+    password: SecretStr | None = None
+    empty: SecretStr = SecretStr("")
+    query: dict[str, Annotated[SecretStr, AfterValidator(lambda text: text)]] = {}
+    each: dict[str, list[Annotated[SecretStr, AfterValidator(lambda text: text)]]] = {}
+    secrets: dict[str, SecretStr] = {}
+    several: list[SecretStr] = []
+    login: Login = Login()
+    steps: list[Login] = []
+
+
+class Crm(Adapter):
+    Config = Options
+
+    def __init__(self, config):
+        pass
+
+    async def lookup(self, key):
+        return None
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*os.environ]:
+        if name.upper().startswith("TANIMA_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CRM_TOKEN", SECRET)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def written(folder: Path, options: str = "", *sections: str, mode: int = 0o644) -> Path:
+    """Write a TOML with such options of a source, and such further sections."""
+    (folder / "of_a_doubts_test.py").write_text(MODULE, encoding="utf-8")
+    file = folder / "config.toml"
+    source = '[[sources]]\nname = "crm"\nadapter = "of_a_doubts_test:Crm"\n'
+    file.write_text(
+        "\n".join(['[switch]\ndefault = "queue/200"', *sections, source, "[sources.options]", options]),
+        encoding="utf-8",
+    )
+    file.chmod(mode)
+    return file
+
+
+def told(file: Path) -> list[str]:
+    return [f"{file} can be read by everybody on this machine, and holds a secret - better: chmod 600"]
+
+
+IN_SECTIONS = [
+    f'[switch.access]\ntokens = ["0123456789abcdef", "{SECRET}"]',
+    f'[switch.access]\ntokens = "{SECRET}"',
+    f'[cache]\nsnapshot = "cache"\nsnapshot_key = "{SECRET}"',
+    f'[admin]\nlisten = "127.0.0.1:9090"\ntoken = "{SECRET}"',
+]
+
+IN_OPTIONS = [
+    f'password = "{SECRET}"',
+    f'login.password = "{SECRET}"',
+    f'steps = [{{ user = "x" }}, {{ password = "{SECRET}" }}]',
+    f'secrets.webhook = "{SECRET}"',
+    f'secrets.shop = "{SECRET}"',
+    f'several = ["{SECRET}"]',
+    f'query = {{ limit = "5", api_key = "{SECRET}" }}',
+    f'query = {{ X-Auth = "{SECRET}" }}',
+    f'each.access_token = ["{SECRET}"]',
+    f'url = "postgresql+asyncpg://reader:{SECRET}@db.example.com/crm"',
+    f'url = "https://crm.example.com/contacts?limit=5&access_token={SECRET}"',
+    f'url = "/contacts?key={SECRET}"',
+    f'url = "https://crm.example.com/rest/1/{SECRET}/crm.contact.list"',
+    f'url = "mssql+aioodbc:///?odbc_connect=UID%3Dreader%3BPWD%3D{SECRET}"',
+    f'ping_url = "https://crm.example.com/ping?apikey={SECRET}"',
+    f'proxy = "http://us:{SECRET}@proxy.example.com:3128"',
+]
+
+NO_SECRETS = [
+    "",
+    'url = "https://crm.example.com/api/v2/contacts"',
+    'url = "https://crm.example.com:8443/api/contacts/{e164}?limit=5&sort=name"',
+    'url = "https://crm.example.com/contacts?key={key}"\nsecrets.key = "${CRM_TOKEN}"',
+    'url = "/contacts"',
+    'url = "postgresql+asyncpg://reader@db.example.com:5432/production_crm_2"',
+    'url = "sqlite+aiosqlite:///customers.sqlite"',
+    'proxy = "http://proxy.example.com:3128"',
+    'query = { phone = "{e164}", limit = "5" }',
+    'query = { Authorization = "Bearer {key}" }',
+    'each.status = ["open", "closed"]',
+    'login.user = "reader"',
+    'password = ""',
+    'password = "${CRM_TOKEN}"',
+    'several = ["${CRM_TOKEN}"]\nsecrets.shop = "${CRM_TOKEN}"\nquery.key = "${CRM_TOKEN}"',
+    'url = "https://crm.example.com/contacts?key=${CRM_TOKEN}"',
+    'an_option_beyond = "x"',
+]
+
+
+@pytest.mark.parametrize("section", IN_SECTIONS)
+def test_a_secret_of_a_section_in_a_toml_that_everybody_can_read_is_warned_about(tmp_path: Path, section: str) -> None:
+    file = written(tmp_path, "", section)
+    assert [*load(file).warnings] == told(file)
+
+
+@pytest.mark.parametrize("options", IN_OPTIONS)
+def test_a_secret_of_a_source_in_a_toml_that_everybody_can_read_is_warned_about(tmp_path: Path, options: str) -> None:
+    file = written(tmp_path, options)
+    assert [*load(file).warnings] == told(file)
+
+
+@pytest.mark.parametrize("options", NO_SECRETS)
+def test_a_toml_without_secrets_may_be_read_by_everybody(tmp_path: Path, options: str) -> None:
+    assert load(written(tmp_path, options)).warnings == ()
+
+
+@pytest.mark.parametrize("section", [section.replace(SECRET, "${CRM_TOKEN}") for section in IN_SECTIONS[1:]])
+def test_secrets_out_of_the_environment_are_in_nobodys_file(tmp_path: Path, section: str) -> None:
+    assert load(written(tmp_path, "", section)).warnings == ()
+
+
+def test_what_the_environment_sets_is_in_nobodys_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANIMA_ADMIN__TOKEN", SECRET)
+    configuration = load(written(tmp_path, "", '[admin]\nlisten = "127.0.0.1:9090"'))
+    assert configuration.settings.admin.token is not None
+    assert configuration.warnings == ()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_a_toml_that_others_cannot_read_may_hold_secrets(tmp_path: Path, mode: int) -> None:
+    assert load(written(tmp_path, IN_OPTIONS[0], *IN_SECTIONS[1:], mode=mode)).warnings == ()
+
+
+FILES: Mapping[str, tuple[str, str]] = {
+    "tokens": ("", '[switch.access]\ntokens_file = "a.secret"'),
+    "snapshot_key": ("", '[cache]\nsnapshot = "cache"\nsnapshot_key_file = "a.secret"'),
+    "admin.token": ("", '[admin]\nlisten = "127.0.0.1:9090"\ntoken_file = "a.secret"'),
+    "password": ('password_file = "a.secret"', ""),
+    "login.password": ('login.password_file = "a.secret"', ""),
+    "secrets.shop": ('secrets.shop_file = "a.secret"', ""),
+}
+
+
+@pytest.mark.parametrize("place", FILES)
+def test_a_secret_file_that_everybody_can_read_is_warned_about(tmp_path: Path, place: str) -> None:
+    secret = tmp_path / "a.secret"
+    secret.write_text(SECRET, encoding="utf-8")
+    secret.chmod(0o600)
+    file = written(tmp_path, *FILES[place])
+    assert load(file).warnings == ()
+    secret.chmod(0o644)
+    assert [*load(file).warnings] == told(secret)
+
+
+def test_each_file_is_warned_about_once_and_the_toml_first(tmp_path: Path) -> None:
+    secret = tmp_path / "a.secret"
+    secret.write_text(SECRET, encoding="utf-8")
+    secret.chmod(0o644)
+    of_source, of_section = FILES["password"][0], FILES["admin.token"][1]
+    file = written(tmp_path, of_source, of_section, '[switch.access]\ntokens = "0123456789abcdef"')
+    assert [*load(file).warnings] == told(file) + told(secret)
+
+
+def test_no_warning_tells_a_secret(tmp_path: Path) -> None:
+    file = written(tmp_path, IN_OPTIONS[0], IN_SECTIONS[0])
+    assert SECRET not in "".join(load(file).warnings)
+
+
+def test_check_prints_warnings_and_notes_after_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, IN_OPTIONS[0], "deadline = 1")
+    assert main(["check", "--config", str(file)]) == 0
+    good, warning, note = capsys.readouterr().out.splitlines()
+    assert good == f"{file}: good. Sources: 1, rules: 0."
+    assert [warning] == [f"warning: {text}" for text in told(file)]
+    assert note.startswith("note: sources may take 1.3 s together, more than switch.deadline (1): ")
+
+
+# ---------------------------------------------------------------------------------------- notes
+
+
+def sources(*of_each: str) -> str:
+    return "\n".join(
+        f'[[sources]]\nname = "{number}"\nadapter = "of_a_doubts_test:{adapter}"\n{lines}'
+        for number, lines in enumerate(of_each)
+        for adapter in ["Enriching" if "enrich" in lines else "Crm"]
+    )
+
+
+def noted(folder: Path, switch: str, *of_each: str, lookup: str = "") -> list[str]:
+    (folder / "of_a_doubts_test.py").write_text(
+        f"{MODULE}\n\nclass Enriching(Crm):\n    async def enrich(self, contact):\n        return contact\n",
+        encoding="utf-8",
+    )
+    sys.modules.pop("of_a_doubts_test", None)
+    file = folder / "config.toml"
+    file.write_text(
+        f'[switch]\ndefault = "queue/200"\n{switch}\n[lookup]\n{lookup}\n{sources(*of_each)}\n', encoding="utf-8"
+    )
+    return [*load(file).notes]
+
+
+ENRICHING = 'role = "enrich"'
+ONCE = "attempts = 1"
+
+
+def test_one_source_at_its_defaults_is_not_noted(tmp_path: Path) -> None:
+    assert noted(tmp_path, "", "") == []
+
+
+def test_what_just_fits_is_not_noted(tmp_path: Path) -> None:
+    assert noted(tmp_path, "deadline = 1.3", "") == []
+    assert noted(tmp_path, "deadline = 1.2", ONCE, f"{ONCE}\n{ENRICHING}") == []
+    assert len(noted(tmp_path, "deadline = 1.29", "")) == 1
+
+
+def test_sources_that_take_longer_together_than_a_call_waits_are_noted(tmp_path: Path) -> None:
+    expected = (
+        "sources may take 2.6 s together, more than switch.deadline (1.5): a call does not wait for the rest - "
+        "better: fewer attempts, shorter timeouts, lookup.parallel or a longer deadline"
+    )
+    assert noted(tmp_path, "", "", "") == [expected]
+
+
+def test_what_is_asked_at_once_anyway_is_not_advised(tmp_path: Path) -> None:
+    expected = (
+        "sources may take 2.6 s together, more than switch.deadline (1.5): a call does not wait for the rest - "
+        "better: fewer attempts, shorter timeouts or a longer deadline"
+    )
+    assert noted(tmp_path, "", "", ENRICHING) == [expected]
+    assert noted(tmp_path, "", ONCE, "", ENRICHING, lookup="parallel = true") == [expected]
+
+
+def test_of_sources_that_are_asked_at_once_the_longest_counts(tmp_path: Path) -> None:
+    assert noted(tmp_path, "", "", "", "", lookup="parallel = true") == []
+    (line,) = noted(tmp_path, "", ONCE, "timeout = 1", ONCE, lookup="parallel = true")
+    assert line.startswith("sources may take 2.1 s together, ")
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ("attempts = 1\ntimeout = 3", "3"),
+        ("attempts = 2\ntimeout = 1", "2.1"),
+        ("attempts = 3\ntimeout = 1", "3.25"),
+        ("attempts = 4\ntimeout = 1\nwait_max = 0.1", "4.3"),
+        ("attempts = 4\ntimeout = 1\nwait_jitter = 0", "4.35"),
+        ("attempts = 10\ntimeout = 1\nwait_initial = 0\nwait_jitter = 0", "10"),
+    ],
+)
+def test_attempts_and_the_waits_between_them_count(tmp_path: Path, limits: str, seconds: str) -> None:
+    (line,) = noted(tmp_path, "", limits)
+    assert line.startswith(f"sources may take {seconds} s together, ")
