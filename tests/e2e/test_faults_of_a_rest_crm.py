@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from proxy.testing import HttpCrm
-from proxy.testing.behaviours import answers, breaks_off, drips, hangs, resets, sends
+from proxy.testing.behaviours import answers, failures
 from proxy.testing.http_crm import Behaviour
 from tests.e2e.conftest import Serve
 from tests.e2e.people import FAULTS_RULE, TOKEN, body_of_the_crm, head, rest_options, source
@@ -18,33 +18,9 @@ BOUND = DEADLINE + 1.0
 """Seconds. The promise is deadline + 0.2; the machine that runs this has other work too."""
 
 BODY = body_of_the_crm("05325550001")
-BROKEN = b'{"items": [{"title": "\xc3\xd6rnek'
 BEHAVIOURS: dict[str, Behaviour] = {
-    "hangs": hangs,
-    "breaks the connection": resets,
-    "hangs up without a word": sends(b"", then_closes=True),
-    "answers 500": answers(500, b'{"error": "boom"}'),
-    "answers 502 with HTML": answers(502, b"<html>Bad Gateway</html>", content_type="text/html"),
-    "answers 503": answers(503, b"{}"),
-    "answers 401": answers(401, b"{}"),
-    "answers 404": answers(404, b"<html>Not Found</html>", content_type="text/html"),
-    "answers HTML": answers(200, b"<!doctype html><title>Login</title>", content_type="text/html"),
-    "answers half of a JSON": answers(200, BODY[:30]),
-    "answers bad UTF-8": answers(200, BROKEN),
-    "answers a number": answers(200, b"42"),
-    "answers a deep JSON": answers(200, b"[" * 60_000),
+    **failures(BODY),
     "answers records of another shape": answers(200, b'{"items": ["x", 5]}'),
-    "answers 26 MB": answers(200, b'{"items": "' + b"x" * 26_000_000 + b'"}'),
-    "answers half": breaks_off(BODY, after=20),
-    "answers a byte at a time": drips(BODY, pause=0.05),
-    "answers a gzip that is none": answers(200, b"\x1f\x8b" + BODY, {"Content-Encoding": "gzip"}),
-    "redirects to itself": answers(302, b"", {"Location": "/contacts"}),
-    "redirects to a metadata address": answers(302, b"", {"Location": "http://169.254.169.254/latest/"}),
-    "answers no HTTP": sends(b"SSH-2.0-OpenSSH_9.6\r\n", then_closes=True),
-    "answers an endless header": sends(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", then_closes=True),
-    "answers two lengths": sends(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", then_closes=True
-    ),
 }
 
 NUMBERS = count(1000)
