@@ -9,12 +9,13 @@ import pytest
 from adapters.rest import RestAdapter
 from adapters.sql import SqlAdapter
 from adapters.static import StaticAdapter
-from proxy.config.settings import CallerSettings, RuleSettings
+from proxy.config.settings import AccessSettings, AdminSettings, CallerSettings, RuleSettings, SourceSettings
 from proxy.demo import TRIALS
+from proxy.model import Reason, Via
 from proxy.rules.comparison import OPERATORS
 from proxy.rules.situation import Standing
 from proxy.target import NUMBERED
-from tests.readme.pages import ROOT, blocks, commands, read, run, shown_and_printed, write_files
+from tests.readme.pages import ROOT, blocks, commands, read, run, shown_and_printed, spans, tables, write_files
 
 READMES = ("README.md", "README.tr.md")
 
@@ -55,6 +56,8 @@ def test_the_first_screen_shows_an_answer_of_the_demo(readme: str) -> None:
 
 def test_everything_that_can_be_written_in_a_toml_is_listed(readme: str) -> None:
     wanted = {*OPERATORS, *Standing, *NUMBERED, *CallerSettings.model_fields, *RuleSettings.model_fields} - {"name"}
+    for section in (SourceSettings, AccessSettings, AdminSettings):
+        wanted |= set(section.model_fields) - {"token"}
     for adapter in (StaticAdapter, SqlAdapter, RestAdapter):
         wanted |= set(adapter.Config.model_fields)
     assert [word for word in sorted(wanted) if word not in readme] == []
@@ -64,6 +67,42 @@ def test_every_command_line_command_is_listed(readme: str) -> None:
     told = re.findall(r"^ +(\w+)  +\w", run("tanima --help", ROOT).partition("COMMAND\n")[2], re.MULTILINE)
     assert {"serve", "init", "route"} < set(told)
     assert [command for command in told if f"`tanima {command}" not in readme] == []
+
+
+def test_every_limit_of_a_source_is_told_with_what_it_is_when_it_is_left_out(readme: str) -> None:
+    options = next(
+        body for head, *body in tables(readme) if head[0] in {"option", "seçenek"} and "`name`" in body[0][0]
+    )
+    told = {name: text.replace("0,", "0.") for names, text in options for name in spans(names)}
+    assert set(told) == set(SourceSettings.model_fields) - {"wait_initial", "wait_max", "wait_jitter", "options"}
+    for name in ("timeout", "attempts", "concurrency", "breaker_failures", "breaker_pause", "retry_budget"):
+        default = SourceSettings.model_fields[name].default
+        assert re.search(rf"\({default}\b", told[name]), name
+
+
+def test_every_reason_and_every_via_is_told(readme: str) -> None:
+    for word, values in (("reason", Reason), ("via", Via)):
+        body = next(body for head, *body in tables(readme) if head[0] == f"`{word}`")
+        assert {span for row in body for span in spans(row[0])} == set(values)
+
+
+def test_every_place_of_a_token_is_told(readme: str) -> None:
+    told = set(spans(readme))
+    assert told >= {"/TOKEN/musteri.json", "token=TOKEN", "X-Token: TOKEN", "Authorization: Bearer TOKEN"}
+    assert "Authorization: Basic" in told
+
+
+def test_every_module_is_told_of_under_development(readme: str) -> None:
+    told = {span for _, *body in tables(readme) for row in body for span in spans(row[0]) if span.startswith("proxy/")}
+    assert [path for path in told if not (ROOT / path).exists()] == []
+    folders = {path for path in told if path.endswith("/")}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "proxy").rglob("*.py") if path.name != "__init__.py"}
+    assert [path for path in sorted(modules - told) if not path.startswith(tuple(folders))] == []
+
+
+def test_both_languages_have_the_same_tables_and_headings() -> None:
+    english, turkish = ([[spans(row[0]) for row in body] for _, *body in tables(read(name))] for name in READMES)
+    assert english == turkish
 
 
 def test_both_languages_show_the_same_blocks() -> None:
