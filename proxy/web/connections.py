@@ -175,8 +175,7 @@ class SwitchConnection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Give the place back."""
         self._leave()
-        if self._body is not None:
-            self._body.feed_eof()  # or aiohttp would wait for the rest of it
+        self._end_the_body()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -210,8 +209,10 @@ class SwitchConnection(RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._answered += 1
-            if self._has_entered and self._answered == self._request_count:
-                self._body = None if request.content.is_eof() else request.content
+            self._body = None if request.content.is_eof() else request.content
+            if self._answered < self._request_count:
+                self._end_the_body()
+            elif self._has_entered:
                 self._server.idle[self] = None
                 if self._has_said_all:
                     self.close()
@@ -245,7 +246,7 @@ class SwitchConnection(RequestHandler):
         super().data_received(data)
         if self._request_count > asked:
             self._received = 0
-            self._body = None
+            self._end_the_body()
             self._server.asking.pop(self, None)
             self._server.idle.pop(self, None)
         elif data and self._answered == asked and not self._is_in_a_body():
@@ -260,6 +261,12 @@ class SwitchConnection(RequestHandler):
             self._body = None
             return True  # its last bytes
         return self._body is not None
+
+    def _end_the_body(self) -> None:
+        """Wait for nothing more of a body: what came behind it, or broke it, is to be answered too."""
+        if self._body is not None:
+            self._body.feed_eof()
+            self._body = None
 
     def _refuse_the_head(self) -> None:
         """Have an endless head answered like everything else that is no request."""

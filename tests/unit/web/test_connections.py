@@ -411,3 +411,17 @@ async def test_who_has_said_all_gets_the_answers_to_all_of_it(running: Running) 
     peer[1].write(REQUEST * 5)
     peer[1].write_eof()
     assert (await asyncio.wait_for(peer[0].read(), 5)).count(ANSWER) == 5
+
+
+@pytest.mark.parametrize("is_answered_before", [True, False])
+async def test_nobody_waits_for_the_rest_of_a_body_that_is_broken(
+    running: Running, *, is_answered_before: bool
+) -> None:
+    if not is_answered_before:
+        running.answers.may_answer.clear()
+    peer = await running.connect(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    peer[1].write(b"no length")
+    await asyncio.sleep(0.05)
+    running.answers.may_answer.set()
+    assert (await asyncio.wait_for(peer[0].read(), 5)).endswith(ANSWER)
+    assert running.answers.unreadable == 1
