@@ -68,13 +68,14 @@ class Deployment:
             source.settings.name: (predecessor and predecessor.unchanged(source)) or self._upstream(source)
             for source in configuration.sources
         }
+        sources = [source.settings for source in configuration.sources]
         self._sources = Sources(
             [
                 Source(self.upstreams[wanted.name], wanted.several, wanted.newest_by)
-                for wanted in settings.sources
+                for wanted in sources
                 if wanted.role == "find"
             ],
-            [self.upstreams[wanted.name] for wanted in settings.sources if wanted.role == "enrich"],
+            [self.upstreams[wanted.name] for wanted in sources if wanted.role == "enrich"],
             parallel=settings.lookup.parallel,
             observe=self.observers.source,
         )
