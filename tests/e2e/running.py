@@ -87,8 +87,7 @@ class Serving:
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
         """Return its log lines so far, those of one event if one is named."""
-        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
-        return [line for line in lines if event in ("", line["event"])]
+        return lines_in(self.text(), event)
 
     async def line(self, event: str, count: int = 1) -> dict[str, Any]:
         """Wait for the so-manieth line of an event, and return it."""
@@ -108,6 +107,12 @@ class Serving:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.text()}")
             time.sleep(0.01)
         raise AssertionError(f"it does not listen: {self.text()}")
+
+
+def lines_in(log: str, event: str = "") -> list[dict[str, Any]]:
+    """Return the lines of a log, those of one event if one is named."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{") and line.endswith("}")]
+    return [line for line in lines if event in ("", line["event"])]
 
 
 @dataclass(frozen=True)

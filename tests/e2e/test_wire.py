@@ -6,22 +6,21 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from proxy.detached import detach
 from proxy.testing import HttpCrm, Request
+from tests.e2e import managing
 from tests.e2e.conftest import Serve
+from tests.e2e.managing import Calls, Manager, told
 from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source, static_options
-from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in, clean_environment
+from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in
 
 MANY = 1000
 QUESTION = b"GET /musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -48,14 +47,8 @@ def server(serve: Serve) -> Iterator[Serving]:
 
 async def ask(port: int) -> float:
     """Ask as the switch does, and return the seconds until the answer, which must be the right one."""
-    started = time.perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(QUESTION)
-    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
-    took = time.perf_counter() - started
-    writer.close()
-    await writer.wait_closed()
-    assert (status, json.loads(body)) == (200, GREETED)
+    status, said, took = await managing.ask(port, QUESTION)
+    assert (status, said) == (200, GREETED)
     return took
 
 
@@ -235,94 +228,11 @@ def test_a_low_limit_is_raised_as_far_as_it_may(start: Serve, config: Path) -> N
 
 # ---------------------------------------------------------------------------------------- the next server
 
-HAND_OVER = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-class Manager:
-    """Starts one server after another, as a service manager does: with its own listening socket, or without."""
-
-    def __init__(self, listening: socket.socket | None, port: int, config: Path, log: Path) -> None:
-        self._listening = listening
-        self._arguments = ["serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"]
-        self._log = log.open("wb")
-        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._told.bind(f"\0{config}")
-        self._told.setblocking(False)
-        self._environment = clean_environment({"NOTIFY_SOCKET": f"@{config}"})
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self._log.close()
-        self._told.close()
-
-    async def start(self) -> None:
-        """Start a server, and wait until it says that it is ready."""
-        command, passed = [*TANIMA, *self._arguments], []
-        if self._listening is not None:
-            passed = [self._listening.fileno()]
-            command = [sys.executable, "-c", HAND_OVER, str(passed[0]), *command]
-        self.process = subprocess.Popen(  # noqa: ASYNC220 - it only starts
-            command, stdin=subprocess.DEVNULL, stderr=self._log, pass_fds=passed, env=self._environment
-        )
-        told = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._told, 100), PATIENCE)
-        assert told == b"READY=1"
-
-    async def end(self, how: signal.Signals) -> int:
-        """Have the server end, and return its exit code."""
-        assert self.process is not None
-        self.process.send_signal(how)
-        return await asyncio.to_thread(self.process.wait, PATIENCE)
-
-
-class Calls:
-    """Calls that come all the time, each on a connection of its own."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._calls: list[asyncio.Task[str]] = []
-        self._is_over = False
-
-    async def go_on(self) -> None:
-        while not self._is_over:
-            self._calls.append(detach(self._call()))
-            await asyncio.sleep(0.01)
-
-    async def outcomes(self, since: int = 0) -> Counter[str]:
-        """Return what became of the calls since one of them, when that is known of all so far."""
-        return Counter(await asyncio.gather(*self._calls[since:]))
-
-    async def stop(self) -> Counter[str]:
-        self._is_over = True
-        return await self.outcomes()
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    async def _call(self) -> str:
-        try:
-            await ask(self._port)
-        except ConnectionRefusedError:
-            return "refused"
-        except (ConnectionError, ValueError, asyncio.IncompleteReadError):
-            return "cut off"
-        return "answered"
-
 
 async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str], Counter[str]]:
     """Return what becomes of calls while servers are killed, and while they are stopped, and others come instead."""
     await manager.start()
-    calls = Calls(port)
+    calls = Calls(port, PEOPLE[0].number.replace(" ", ""), GREETED)
     calling = detach(calls.go_on())
     await asyncio.sleep(0.5)
     for _ in range(2):
@@ -346,10 +256,6 @@ async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str]
 def log(logs: Path) -> Path:
     """Return a file among those that are looked through at the end."""
     return logs / f"{len([*logs.iterdir()]):03}.log"
-
-
-def told(outcomes: Counter[str]) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
 async def test_with_a_socket_that_is_handed_over_no_call_is_refused_while_servers_come_and_go(
