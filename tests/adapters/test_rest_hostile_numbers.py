@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from proxy.adapter import AdapterError
-from proxy.deployment import Deployment
 from proxy.config import load
+from proxy.deployment import Deployment
 from proxy.model import Call, Reason
 from proxy.phone import parse_caller
 from proxy.testing import HttpCrm

@@ -66,10 +66,12 @@ statement = "{enrich}"
 """,
         encoding="utf-8",
     )
+    (folder / "config.toml").chmod(0o600)
     ran = await run("check", "--live", cwd=folder)
     assert ran.err == ""
-    first, *others = ran.out.splitlines()
+    first, note, *others = ran.out.splitlines()
     assert first == "config.toml: good. Sources: 2, rules: 2."
+    assert note.startswith("note: sources may take ")
     return ran.code, others
 
 

@@ -37,7 +37,13 @@ class Crm(Adapter):
     does: str = "knows"
     began: int = 0
     landed: dict[PhoneNumber, tuple[float, Contact | None]] = field(default_factory=dict)
-    """When the newest answer of each number came, and what it was"""
+    """When the newest answer of each number came, and what it was; not of lookups that were erased"""
+    erased: dict[PhoneNumber, int] = field(default_factory=lambda: dict.fromkeys(NUMBERS, 0))
+    """The last lookup before each number was erased"""
+
+    def erase(self, number: PhoneNumber) -> None:
+        self.landed.pop(number, None)
+        self.erased[number] = self.began
 
     async def lookup(self, key: PhoneNumber) -> Any:
         self.began += 1
@@ -55,7 +61,8 @@ class Crm(Adapter):
                 "throttles": Unavailable("too many", retry_after=3),
             }[does]
         answer = None if does == "does not know" else Contact("", {"serial": serial}, id=key.e164)
-        self.landed[key] = (now(), answer)
+        if serial > self.erased[key]:
+            self.landed[key] = (now(), answer)
         return answer
 
 
@@ -65,7 +72,6 @@ class Crm(Adapter):
 async def test_what_is_known_is_kept_while_it_may_be_and_no_longer(*, steps: list[tuple[str, Any]]) -> None:
     crm = Crm()
     contacts = Directory(Sources([Source(upstream(crm, LIMITS))]), ContactCache(100), LIVES, now)
-    erased = dict.fromkeys(NUMBERS, 0)
     for what, detail in steps:
         if what == "crm":
             crm.does = detail
@@ -73,16 +79,13 @@ async def test_what_is_known_is_kept_while_it_may_be_and_no_longer(*, steps: lis
             await asyncio.sleep(detail)
         elif what == "erase":
             contacts.forget(detail)
-            crm.landed.pop(detail, None)
-            erased[detail] = crm.began
+            crm.erase(detail)
         else:
-            await call(contacts, crm, erased, *detail)
+            await call(contacts, crm, *detail)
     await asyncio.sleep(60)  # until all that hangs has ended
 
 
-async def call(
-    contacts: Directory, crm: Crm, erased: dict[PhoneNumber, int], number: PhoneNumber, patience: float
-) -> None:
+async def call(contacts: Directory, crm: Crm, number: PhoneNumber, patience: float) -> None:
     """Ask, and see that the answer is what the CRM's own account allows."""
     began, before = now(), crm.landed.get(number)
     try:
@@ -99,7 +102,7 @@ async def call(
         assert found.contact.id == number.e164
         serial = found.contact.value("serial")
         assert isinstance(serial, int)
-        assert serial > erased[number], "what was erased does not come back"
+        assert serial > crm.erased[number], "what was erased does not come back"
     assert landed is not None
     at, newest = landed
     check_age(found, at, newest)

@@ -126,7 +126,8 @@ def test_the_number_and_the_token_are_looked_for_in_two_parameters() -> None:
     assert told(switch={"parameter": "Token", "access": {"tokens": A_TOKEN}}) == []
     assert told(switch={"access": {"tokens": A_TOKEN}}) == []
     assert told(switch={"parameter": "token"}) == []
-    for without in (5, {}, {"tokens": []}):
+    withouts: tuple[object, ...] = (5, {}, {"tokens": []})
+    for without in withouts:
         assert told(switch={"parameter": "token", "access": without}) == []
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.deployment import Deployment
 from proxy.config import load
 from proxy.demo import TRIALS, demo_files, what_to_try
+from proxy.deployment import Deployment
 from proxy.model import Call
 from proxy.phone import numbers_in, parse_caller
 from tests.unit.fakes import MONDAY_NOON
