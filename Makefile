@@ -1,10 +1,11 @@
-# make run   serves on the sample CRM        make test   everything that is checked        make bench   figures
+# make run   serves on the sample CRM        make test   everything that is checked
+# make chaos tries every promise at length   make soak   an hour of mixed load     make bench   figures
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test bench parts lint unit components end-to-end servers clean
+.PHONY: run test chaos soak bench parts lint unit components end-to-end servers clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
@@ -14,8 +15,16 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp servers
 	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end
 
+# P1 to P20 with real servers and faults, ten to fifteen minutes; only some of them: make chaos ONLY="P1 P17"
+chaos: $(VENV)/dev.stamp servers
+	$(BIN)/python -m tests.chaos $(ONLY)
+
+soak: $(VENV)/dev.stamp servers
+	$(BIN)/python -m tests.chaos.soak --seconds $(or $(SECONDS),3600)
+
 bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
+	$(BIN)/python tests/bench/snapshot.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
