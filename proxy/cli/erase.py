@@ -44,14 +44,18 @@ async def _by_the_server(admin: AdminSettings, listen: tuple[str, int], number: 
     try:
         async with (
             aiohttp.ClientSession(timeout=limit, headers=headers) as session,
-            session.post(url, json={"number": number.e164}) as response,
+            session.post(url, json={"number": number.e164}, allow_redirects=False) as response,
         ):
             told = await response.json()
             if response.status != HTTPStatus.OK:
                 raise ProxyError(f"the server says: {told['error']}")
-    except aiohttp.ClientConnectorError:
-        return None
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as exc:
+            was_known, has_snapshot = told["was_known"], told["snapshot"]
+    except aiohttp.ClientConnectorError as exc:
+        if isinstance(exc.os_error, ConnectionRefusedError):
+            return None
+        reason = exc.os_error.strerror or exc.os_error
+        raise ProxyError(f"the server at {host}:{port} cannot be reached ({reason}) - allowed: a tanima") from exc
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ProxyError(f"the server at {host}:{port} does not answer as it should - allowed: a tanima") from exc
-    cache = "erased" if told["was_known"] else "nothing was there"
-    return [f"cache of the running server: {cache}", *(["snapshot: written without it"] if told["snapshot"] else [])]
+    cache = "erased" if was_known else "nothing was there"
+    return [f"cache of the running server: {cache}", *(["snapshot: written without it"] if has_snapshot else [])]

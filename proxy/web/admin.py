@@ -42,7 +42,7 @@ def admin_application(
             return _told(415, error="is not JSON - allowed: Content-Type: application/json")
         try:
             number = parse_number((await request.json())["number"], region)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # no JSON, or JSON of another form
             return _told(400, error='has no number - allowed: {"number": "05301234567"}')
         except InvalidNumber as exc:
             return _told(400, error=f"the number {exc} - allowed: a valid phone number")

@@ -159,3 +159,13 @@ def test_the_limit_is_raised_as_far_as_needed_and_then_fewer_connections_are_had
     assert connections_to_be_had(1000, lambda *numbers: told.append(numbers)) == possible
     assert limits.now == (soft_then, hard)
     assert told == ([(1000, possible)] if possible < 1000 else [])
+
+
+def test_few_connections_are_had_also_where_little_is_left_for_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(500, 600)
+    monkeypatch.setattr(resource, "getrlimit", limits.get)
+    monkeypatch.setattr(resource, "setrlimit", limits.set)
+    told: list[tuple[int, int]] = []
+    assert connections_to_be_had(200, lambda *numbers: told.append(numbers)) == 200
+    assert limits.now == (600, 600)
+    assert told == []
