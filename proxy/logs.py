@@ -2,10 +2,16 @@
 
 import asyncio
 import logging
+import os
 import re
+import select
 import sys
+import threading
+import time
 import traceback
+import warnings
 from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -21,20 +27,87 @@ Event = MutableMapping[str, Any]
 _MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
 _IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 
+PATIENCE = 0.05
+"""Seconds in which a line that is too long to be written at once must have been taken."""
+
 log = structlog.stdlib.get_logger("tanima")
 
 
+class Lines(logging.Handler):
+    """Writes lines to a stream, and never waits for its reader: lines that he does not take are dropped and counted.
+
+    Before each write the descriptor is asked whether it takes more. If so, it takes at least PIPE_BUF bytes without
+    blocking; longer lines are written in pieces. Of a terminal only a byte is certain. Nothing stays in a buffer.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._descriptor: int | None = None
+        with suppress(OSError):  # it is in memory
+            self._descriptor = stream.fileno()
+        self._piece = 1 if stream.isatty() else select.PIPE_BUF
+        self._lost = 0
+        self._is_torn = False
+        """The last line was written in a part only"""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+            self.flush()
+            self._lost += not self._write(line)
+        except Exception:  # noqa: BLE001 - no line is worth a call, and logging would print all that is in the record
+            self._lost += 1
+
+    def flush(self) -> None:
+        """Tell how many lines were lost, as soon as that can be told."""
+        if self._lost and self._takes_more():
+            lost, self._lost = self._lost, 0
+            lines_lost(lost)  # which comes back here, by way of `emit`
+            if self._lost:
+                self._lost = lost
+
+    def _write(self, line: str) -> bool:
+        if self._descriptor is None:
+            self._stream.write(f"{line}\n")
+            return True
+        start = "\n" if self._is_torn else ""
+        rest = f"{start}{line}\n".encode(errors="backslashreplace")
+        until, patience = time.monotonic() + PATIENCE, 0.0
+        while rest:
+            if not self._takes_more(patience):
+                return False
+            try:
+                written = os.write(self._descriptor, rest[: self._piece])
+            except OSError:  # the reader has left, or the disk is full
+                return False
+            rest = rest[written:]
+            self._is_torn = bool(rest)
+            patience = max(0.0, until - time.monotonic())
+        return True
+
+    def _takes_more(self, patience: float = 0.0) -> bool:
+        if self._descriptor is None:
+            return True
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return [state for _, state in poll.poll(patience * 1000)] == [select.POLLOUT]
+
+
 def set_up(stream: TextIO | None = None) -> None:
-    """Send everything that is logged in this process, also by libraries, to `stream`, or else to stderr."""
+    """Send everything that is logged in this process, also by libraries, to `stream`, or else to stderr.
+
+    So is what Python would print by itself: warnings, and errors that nobody has caught, in any thread.
+    """
     stream = stream or sys.stderr
     shared: list[Callable[[Any, str, Event], Event]] = [
         structlog.stdlib.add_log_level,
         _without_values,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    at_terminal = stream.isatty()
+    at_terminal = stream is not None and stream.isatty()
     renderer = structlog.dev.ConsoleRenderer() if at_terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
-    handler = logging.StreamHandler(stream)
+    handler = Lines(stream) if stream is not None else logging.NullHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,6 +123,10 @@ def set_up(stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = lambda _type, exc, _traceback: bug("tanima", exc)
+    sys.unraisablehook = lambda unraisable: bug("clean-up", unraisable.exc_value)
+    threading.excepthook = _thread_failed
+    warnings.showwarning = _warned
 
 
 def listening(host: str, port: int) -> None:
@@ -127,7 +204,12 @@ def erased(was_known: bool) -> None:  # noqa: FBT001 - it is what is told
     log.info("erased", was_known=was_known)
 
 
-def bug(where: str, exc: BaseException) -> None:
+def lines_lost(count: int) -> None:
+    """Write how many lines could not be written before this one."""
+    log.warning("log_lines_lost", count=count)
+
+
+def bug(where: str, exc: BaseException | None) -> None:
     """Write the traceback of an error that nobody raised on purpose; of one that somebody did, its message."""
     if isinstance(exc, ProxyError):
         log.warning("trouble", where=where, error=str(exc))
@@ -138,6 +220,17 @@ def bug(where: str, exc: BaseException) -> None:
 def loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Write what asyncio's event loop complains about."""
     log.error("event_loop", complaint=context["message"], exc_info=context.get("exception"))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_type is not SystemExit:  # which ends a thread, and is no defect
+        bug("a thread", failed.exc_value)
+
+
+def _warned(*told: Any, **_: Any) -> None:  # noqa: ANN401 - in the place of `warnings.showwarning`
+    """Write the kind and the place of a warning. Its text may hold anything, as that of an error may."""
+    _text, category, file, line, *_rest = told
+    log.warning("trouble", where=f"{file}:{line}", error=category.__name__)
 
 
 def _without_values(_logger: object, _method: str, event: Event) -> Event:

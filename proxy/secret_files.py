@@ -31,10 +31,13 @@ def is_readable_by_everybody(file: Path) -> bool:
 
 def _content(name: str, file: Path) -> str:
     try:
-        content = file.read_text(encoding="utf-8").strip()
+        is_file = stat.S_ISREG(file.stat().st_mode)  # a pipe would be waited for
+        content = file.read_text(encoding="utf-8").strip() if is_file else ""
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
         raise ValueError(f"{name}_file cannot be read ({reason}) - allowed: a readable file") from exc
+    if not is_file:
+        raise ValueError(f"{name}_file is no file - allowed: a readable file")
     if not content:
         raise ValueError(f"{name}_file is empty - allowed: a file with the secret in it")
     return content

@@ -14,8 +14,8 @@ __all__ = ["main", "run"]
 def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
     code = main()
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, AttributeError):  # the reader has left, or there is none
-            stream.flush()
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    with suppress(OSError, AttributeError):  # the reader has left, or there is none
+        sys.stdout.flush()  # not stderr: what is left there is no whole line, and its reader may hang
     os._exit(code)

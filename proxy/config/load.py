@@ -2,7 +2,9 @@
 
 import os
 import re
+import stat
 import tomllib
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -112,6 +114,8 @@ def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Ite
 
 def _parsed(file: FilePath) -> Tree:
     try:
+        if not _comes_to_its_end(file):
+            raise ConfigError([f"{file}: is no file - allowed: a readable TOML file"])
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as exc:
         raise ConfigError([f"{file}: cannot be read ({exc.strerror}) - allowed: a readable TOML file"]) from exc
@@ -119,6 +123,16 @@ def _parsed(file: FilePath) -> Tree:
         raise ConfigError([f"{file}: is not UTF-8 text - allowed: a TOML file"]) from exc
     except (ValueError, RecursionError) as exc:  # also for numbers of 5000 digits
         raise ConfigError([f"{file}: is not TOML ({exc}) - allowed: TOML"]) from exc
+
+
+def _comes_to_its_end(file: FilePath) -> bool:
+    """Tell whether a file can be read without waiting for somebody: a file, or the shell's pipe from a command.
+
+    The latter is what /dev/stdin and <(command) are. It has no name in any folder, so nobody can come to write
+    to it later, and a server that reads it once more finds it empty.
+    """
+    mode = file.stat().st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and file.resolve().name.startswith("pipe:["))
 
 
 def _from_environment(problems: list[str]) -> Tree:
@@ -206,6 +220,14 @@ def _build_adapter(
     except ValueError as exc:
         problems.append(f"{key_of((*path, 'options'), tree)}: {exc}")
     except Exception as exc:  # noqa: BLE001 - a stranger's constructor may raise anything
-        reason = f"{type(exc).__name__}: {exc}"
+        reason = f"{type(exc).__name__} at {_place_of(exc, adapter_class.__module__)}"
         problems.append(f"{key_of((*path, 'adapter'), tree)}: cannot be built ({reason}) - allowed: a working adapter")
     return None
+
+
+def _place_of(exc: Exception, module: str) -> str:
+    """Return where in a module an error came from: its text may hold anything, also a secret."""
+    frames = [*traceback.walk_tb(exc.__traceback__)]
+    own = [each for each in frames if each[0].f_globals.get("__name__") == module]
+    frame, line = (own or frames)[-1]
+    return f"{FilePath(frame.f_code.co_filename).name}:{line}"

@@ -139,7 +139,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_the_file_is_one_line(tmp_path: Path) -> None:
-    assert problems_of(tmp_path) == (f"{tmp_path}: cannot be read (Is a directory) - allowed: a readable TOML file",)
+    assert problems_of(tmp_path) == (f"{tmp_path}: is no file - allowed: a readable TOML file",)
 
 
 # ---------------------------------------------------------------------------------------- valid files

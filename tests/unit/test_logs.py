@@ -4,12 +4,10 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import structlog
 
 from proxy import logs
 from proxy.breaker import State
@@ -22,24 +20,14 @@ from proxy.target import Target
 from proxy.upstream import Guarded
 from proxy.web.switch import Answered
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 
 class Terminal(io.StringIO):
     """A stream that a person looks at."""
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the root logger back to pytest, and have structlog forget what it has set up."""
-    root = logging.getLogger()
-    handlers, level = [*root.handlers], root.level
-    monkeypatch.setattr(logs, "log", structlog.stdlib.get_logger("tanima"))
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

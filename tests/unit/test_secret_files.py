@@ -1,5 +1,6 @@
 """The key `x_file` names the file whose content is `x`."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "crm.secret").write_text(f"  {SECRET}\n", encoding="utf-8")
     (tmp_path / "empty").touch()
     (tmp_path / "bytes").write_bytes(b"\xff\xfe" + SECRET.encode())
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
     return tmp_path
 
 
@@ -41,7 +44,10 @@ def test_what_names_no_file_is_left_as_it_is(folder: Path, table: dict[str, Any]
     ("table", "message"),
     [
         ({"token_file": "missing"}, "token_file cannot be read (No such file or directory) - allowed: a readable file"),
-        ({"token_file": "."}, "token_file cannot be read (Is a directory) - allowed: a readable file"),
+        ({"token_file": "."}, "token_file is no file - allowed: a readable file"),
+        ({"token_file": "pipe"}, "token_file is no file - allowed: a readable file"),
+        ({"token_file": "link"}, "token_file is no file - allowed: a readable file"),
+        ({"token_file": "/dev/zero"}, "token_file is no file - allowed: a readable file"),
         ({"token_file": "bytes"}, "token_file cannot be read (not UTF-8 text) - allowed: a readable file"),
         ({"token_file": "empty"}, "token_file is empty - allowed: a file with the secret in it"),
         ({"token_file": "crm.secret", "token": ""}, "token and token_file are both given - allowed: one of them"),
@@ -67,8 +73,8 @@ def test_everybody_can_read_what_others_than_owner_and_group_can(folder: Path, m
 
 def test_of_a_link_it_is_the_file_that_counts(folder: Path) -> None:
     (folder / "crm.secret").chmod(0o600)
-    (folder / "link").symlink_to("crm.secret")
-    assert not is_readable_by_everybody(folder / "link")
+    (folder / "to_it").symlink_to("crm.secret")
+    assert not is_readable_by_everybody(folder / "to_it")
 
 
 def test_a_file_that_is_not_there_is_read_by_nobody(folder: Path) -> None:

@@ -168,6 +168,24 @@ def test_a_value_beyond_all_bounds_is_a_problem_and_no_traceback(tmp_path: Path,
     assert len(problems_of(file)[0]) < 300
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_would_have_to_be_waited_for_is_no_file(tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    assert problems_of(tmp_path / kind) == (f"{tmp_path / kind}: is no file - allowed: a readable TOML file",)
+
+
+def test_a_command_may_be_given_the_output_of_another_one(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, written(tmp_path, STATIC).read_bytes())
+    os.close(writing)
+    file = Path(f"/dev/fd/{reading}")
+    assert [one.settings.name for one in load(file).sources] == ["crm"]
+    assert "switch" in problems_of(file)[0], "read once more, it is empty, and is not waited for"
+    os.close(reading)
+
+
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     file = written(tmp_path, STATIC)
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
@@ -180,14 +198,47 @@ def test_a_number_in_the_toml_must_be_one(tmp_path: Path, setting: str) -> None:
     assert problem.startswith("switch.deadline: is ")
 
 
-def test_an_adapter_that_cannot_be_built_is_told_with_its_error(tmp_path: Path) -> None:
-    (tmp_path / "of_a_broken_build.py").write_text(
-        "from adapters.static import StaticAdapter\n\nclass Crm(StaticAdapter):\n"
-        "    def __init__(self, config):\n        raise RuntimeError('no\\nluck')\n",
-        encoding="utf-8",
-    )
-    (problem,) = problems_of(written(tmp_path, source("of_a_broken_build:Crm", "options = { contacts = [] }")))
-    assert problem == ("sources.crm.adapter: cannot be built (RuntimeError: no luck) - allowed: a working adapter")
+BROKEN = """
+from fractions import Fraction
+from adapters.static import StaticAdapter
+from proxy.adapter import AdapterConfig
+
+class Options(AdapterConfig):
+    contacts: object = 5
+
+class Inheriting(StaticAdapter):
+    Config = Options
+
+class Crm(Inheriting):
+    def __init__(self, config):
+        self.connect({"url": "postgres://u:s3cr3t-parola@db"})
+
+    def connect(self, settings):
+        raise KeyError(str(settings))
+
+class Calculating(Crm):
+    def connect(self, settings):
+        Fraction(settings["url"], 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("adapter", "told"),
+    [
+        ("Crm", "KeyError at of_a_broken_build.py:17"),
+        ("Calculating", "TypeError at of_a_broken_build.py:21"),
+        ("Inheriting", "TypeError at static.py:"),
+    ],
+    ids=["its own code", "code that it calls", "code that it inherits"],
+)
+def test_an_adapter_that_cannot_be_built_is_told_by_its_error_and_the_place_and_not_by_its_text(
+    tmp_path: Path, adapter: str, told: str
+) -> None:
+    (tmp_path / "of_a_broken_build.py").write_text(BROKEN, encoding="utf-8")
+    (problem,) = problems_of(written(tmp_path, source(f"of_a_broken_build:{adapter}")))
+    assert problem.startswith(f"sources.crm.adapter: cannot be built ({told}")
+    assert problem.endswith(") - allowed: a working adapter")
+    assert "s3cr3t" not in problem
 
 
 def test_a_contacts_name_stands_in_no_message(tmp_path: Path) -> None:
