@@ -18,7 +18,8 @@ class Several(StrEnum):
 
 def holders(contacts: Sequence[Contact], number: PhoneNumber) -> list[Contact]:
     """Return the contacts that can have `number`: those that hold it, or that name no numbers at all."""
-    return [contact for contact in contacts if not contact.numbers or any(map(number.is_in, contact.numbers))]
+    held = set(number.found_in(text for contact in contacts for text in contact.numbers))
+    return [contact for contact in contacts if not contact.numbers or not held.isdisjoint(contact.numbers)]
 
 
 def distinct(contacts: Sequence[Contact]) -> list[Contact]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from types import MappingProxyType
 
 from proxy.phone import Caller
@@ -12,6 +13,9 @@ from proxy.target import Target
 
 MOST_BITS = 10_000
 """Of a whole number; what is larger is no number that anybody compares or prints."""
+
+MOST_NUMBERS = 100
+"""Of one contact, the first that the CRM names; a switchboard has some thirty."""
 
 Scalar = str | int | float | bool | None
 """What a field of a contact may be."""
@@ -47,7 +51,7 @@ class Contact:
 
     `fields` maps names to plain scalars, for the rules. `numbers` are the phone numbers that the CRM holds
     for this contact, as it spells them: when there are any, and the caller's is not among them, the proxy
-    takes it for no match. `id` is the CRM's own key for it, or empty.
+    takes it for no match. More than MOST_NUMBERS are not kept. `id` is the CRM's own key for it, or empty.
     """
 
     name: str = ""
@@ -64,7 +68,8 @@ class Contact:
                 raise TypeError(f"field {key!r} is a {type(value).__name__}, not text, number, true/false or None")
         clean = {key: _clean(value) for key, value in self.fields.items()}
         object.__setattr__(self, "fields", MappingProxyType(clean))
-        object.__setattr__(self, "numbers", tuple(as_text(_clean(number)) for number in self.numbers if number))
+        texts = (as_text(_clean(number)) for number in self.numbers if number)
+        object.__setattr__(self, "numbers", tuple(islice(texts, MOST_NUMBERS)))
         object.__setattr__(self, "name", as_text(_clean(self.name)))
         object.__setattr__(self, "id", as_text(_clean(self.id)))
 

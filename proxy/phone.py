@@ -16,6 +16,10 @@ LONGEST_TEXT = 64
 LONGEST_FIELD = 200
 """Characters of a CRM's field in which phone numbers are looked for."""
 
+MOST_READINGS = 600
+"""Of digits, in the fields of one answer; what is left counts as not the caller's. Each holds up all calls for 50
+microseconds. A hundred fields with the caller's number, and another extension or number in each, take fewer."""
+
 NUMBER_TYPES = {
     PhoneNumberType.MOBILE: "mobile",
     PhoneNumberType.FIXED_LINE: "landline",
@@ -45,15 +49,14 @@ _UNSEEN = str.maketrans(
 """Blanks of other widths, and what has none"""
 _COUNTRY_BEFORE = re.compile(r"(?:\+|\b00)\s?(\d{1,3})\D{1,4}$")
 """A country's code that an odd sign keeps apart from its number: `+49 ~ 532 111 22 33`"""
-_RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(][0-9+ \t\u00a0.()\[\]/-]{4,}[0-9]")
-_APART = [re.compile(apart) for apart in (r"(?!)", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])")]
-"""Where a text may be cut into several numbers: nowhere, at slashes, at dashes, before the next one's zero or plus."""
-_IS_DIGIT = frozenset("0123456789").__contains__
-_BLANKS = re.compile(r"\s+")
+_RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(](?:[+ \t\u00a0.()\[\]/-]*+[0-9])++")
+_SHORTEST_RUN = 6
+_APART = [re.compile(apart) for apart in (r"(?!)", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])", r"\s*\((?=[0-9]{1,4}$)")]
+"""Where a text may be cut: nowhere, at slashes, at dashes, before the next number's zero or plus, or an extension."""
 _BEHIND_A_NUMBER = re.compile(r"[0-9]{1,4}")
 """An extension, or the last digits of the next number"""
-_DIGITS_OF_TWO = 32
-"""Digits that two numbers have at the most"""
+_DIGITS_OF_ONE, _DIGITS_OF_TWO = range(4, 33), range(14, 33)
+"""How many digits one number can have, and two can that stand apart by blanks only"""
 _WITHHELD_WORDS = frozenset(
     {"anonymous", "private", "restricted", "withheld", "unavailable", "unknown", "blocked", "gizli", "bilinmeyen"}
 )
@@ -105,8 +108,14 @@ class PhoneNumber:
 
     def is_in(self, text: str) -> bool:
         """Tell whether a CRM's field holds this number, in any spelling, among other numbers and words."""
-        digits = "".join(filter(_IS_DIGIT, text[:LONGEST_FIELD]))
-        return self.e164[-4:] in digits and self in numbers_in(text, self.home)  # which takes a hundred times as long
+        return any(self.found_in([text]))
+
+    def found_in(self, texts: Iterable[str]) -> Iterator[str]:
+        """Yield those of a CRM's fields that hold this number, each once, as far as MOST_READINGS get."""
+        reader, ending = _Reader(self.home), self.e164[-4:]
+        for text in dict.fromkeys(texts):
+            if ending in _digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending):
+                yield text
 
     def __str__(self) -> str:
         return f"{self.e164[:3]}{'*' * (len(self.e164) - 5)}{self.e164[-2:]}"
@@ -172,69 +181,102 @@ def parse_number(text: str, region: str) -> PhoneNumber:
     `text` may be `05301234567`, `+90 (530) 123-45-67`, `0090 530...`, `905301234567`, `5301234567`, or
     begin with a blank that was a plus before a URL was decoded. Raises InvalidNumber.
     """
-    dialled = text.translate(_SEPARATORS)
-    if not _DIALLED.fullmatch(dialled):
-        raise InvalidNumber("has other characters than digits, a leading plus and separators")
-    for candidate in _readings(dialled, region, plus_was_lost=text.startswith(" ")):
-        try:
-            parsed = phonenumbers.parse(candidate, region)
-        except NumberParseException:
-            continue
-        number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
-        if number_type is not None:
-            return _seen_from(region, parsed, number_type)
-    raise InvalidNumber("is not a valid number in any country that it could mean")
+    return _Reader(region).number(text)
 
 
 def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
     """Yield the phone numbers in a CRM's field, which may hold several, and words between them."""
-    clean = text[:LONGEST_FIELD].translate(_DASHES).translate(_UNSEEN)
-    home = str(phonenumbers.country_code_for_region(region))
-    for match in _RUN_OF_DIGITS.finditer(clean):
-        run = match[0].strip()
-        before = _COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
-        if before is None or before[1] == home or run.startswith(("+", "00")):
-            yield from _numbers_in_run(run, region)
+    return _Reader(region).numbers_in(text)
 
 
-def _numbers_in_run(run: str, region: str) -> Iterable[PhoneNumber]:
-    begins_abroad = run.startswith(("+", "00"))
-    likely: list[PhoneNumber] = []
-    for apart in _APART:
-        first, *others = map(str.strip, apart.split(run))
-        parts = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
-        with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
-            numbers = [parse_number(part, region) for part in parts]
-            if begins_abroad or all(map(_is_at_home, numbers)):
-                return numbers
-            likely = likely or numbers  # 212 555 10 10 / 11 might be all one number of Morocco's
-    if likely := _two_at_home(run, region) or likely:
-        return likely
-    return [
-        _seen_from(region, match.number, NUMBER_TYPES[phonenumbers.number_type(match.number)])
-        for match in phonenumbers.PhoneNumberMatcher(run, region)  # which knows extensions: 0212 555 10 10 / 11
-        if match.start == 0 or not begins_abroad  # what is left of a foreign one would be read as one at home
-    ]
+class _Reader:
+    """Reads numbers as they are meant in a region. What it has read, it knows when it stands in the next text."""
+
+    def __init__(self, region: str) -> None:
+        self.readings = 0
+        self._region = region
+        self._home = str(phonenumbers.country_code_for_region(region))
+        self._known: dict[tuple[str, bool], PhoneNumber | None] = {}
+
+    def number(self, text: str) -> PhoneNumber:
+        """Read all of a text as one number. Raises InvalidNumber."""
+        dialled = text.translate(_SEPARATORS)
+        if not _DIALLED.fullmatch(dialled):
+            raise InvalidNumber("has other characters than digits, a leading plus and separators")
+        key = (dialled, text.startswith(" "))
+        if key not in self._known:
+            self._known[key] = self._looked_up(dialled, plus_was_lost=key[1])
+        if (number := self._known[key]) is None:
+            raise InvalidNumber("is not a valid number in any country that it could mean")
+        return number
+
+    def numbers_in(self, text: str, ending: str = "") -> Iterator[PhoneNumber]:
+        """Yield the numbers in a text, but for those that stand where the digits `ending` do not."""
+        if self.readings >= MOST_READINGS:
+            return
+        clean = text[:LONGEST_FIELD].translate(_DASHES).translate(_UNSEEN)
+        self.readings += 1 + len(clean) // 40
+        for match in _RUN_OF_DIGITS.finditer(clean):
+            run = match[0]
+            before = _COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
+            is_whole = before is None or before[1] == self._home or run.startswith(("+", "00"))
+            if is_whole and len(run) >= _SHORTEST_RUN and ending in _digits_of(run):
+                yield from self._numbers_in_run(run)
+
+    def _looked_up(self, dialled: str, *, plus_was_lost: bool) -> PhoneNumber | None:
+        if len(dialled.removeprefix("+")) in _DIGITS_OF_ONE:
+            for candidate in _readings(dialled, self._home, plus_was_lost=plus_was_lost):
+                self.readings += 1
+                with suppress(NumberParseException):
+                    parsed = phonenumbers.parse(candidate, self._region)
+                    number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
+                    if number_type is not None:
+                        return _seen_from(self._region, parsed, number_type)
+        return None
+
+    def _numbers_in_run(self, run: str) -> Iterable[PhoneNumber]:
+        begins_abroad = run.startswith(("+", "00"))
+        likely: list[PhoneNumber] = []
+        for apart in _APART:
+            first, *others = map(str.strip, apart.split(run))
+            parts = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
+            with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
+                numbers = [self.number(part) for part in parts]
+                if begins_abroad or all(map(_is_at_home, numbers)):
+                    return numbers
+                likely = likely or numbers  # 212 555 10 10 / 11 might be all one number of Morocco's
+        if likely := self._two_at_home(run) or likely:
+            return likely
+        self.readings += len(run)
+        return [
+            _seen_from(self._region, match.number, NUMBER_TYPES[phonenumbers.number_type(match.number)])
+            for match in phonenumbers.PhoneNumberMatcher(run, self._region)  # which knows extensions of other kinds
+            if match.start == 0 or not begins_abroad  # what is left of a foreign one would be read as one at home
+        ]
+
+    def _two_at_home(self, run: str) -> list[PhoneNumber]:
+        """Return two numbers that stand apart by blanks only, as those within them do: 532 111 22 33 533 444 55 66."""
+        blanks_in = re.finditer(r"\s+", run) if len(_digits_of(run)) in _DIGITS_OF_TWO else ()
+        for blanks in blanks_in:
+            parts = (run[: blanks.start()], run[blanks.end() :])
+            if min(len(_digits_of(part)) for part in parts) >= _DIGITS_OF_TWO[0] // 2:
+                with suppress(InvalidNumber):
+                    two = [self.number(part) for part in parts]
+                    if all(map(_is_at_home, two)):
+                        return two
+        return []
 
 
-def _two_at_home(run: str, region: str) -> list[PhoneNumber]:
-    """Return two numbers that stand apart by blanks only, as those within them do: 532 111 22 33 533 444 55 66."""
-    if sum(map(str.isdigit, run)) <= _DIGITS_OF_TWO:
-        for blanks in _BLANKS.finditer(run):
-            with suppress(InvalidNumber):
-                two = [parse_number(run[: blanks.start()], region), parse_number(run[blanks.end() :], region)]
-                if all(map(_is_at_home, two)):
-                    return two
-    return []
+def _digits_of(text: str) -> str:
+    return "".join(filter("0123456789".__contains__, text))
 
 
 def _is_at_home(number: PhoneNumber) -> bool:
     return number.subscriber != number.international
 
 
-def _readings(dialled: str, region: str, *, plus_was_lost: bool) -> Iterator[str]:
-    """Yield what the digits may mean, the likeliest first."""
-    home = str(phonenumbers.country_code_for_region(region))
+def _readings(dialled: str, home: str, *, plus_was_lost: bool) -> Iterator[str]:
+    """Yield what the digits may mean in a country, given as its code, the likeliest first."""
     digits = dialled.removeprefix("+")
     if dialled != digits or plus_was_lost:
         yield "+" + digits
@@ -251,8 +293,7 @@ def _seen_from(region: str, parsed: phonenumbers.PhoneNumber, number_type: str) 
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     country = phonenumbers.region_code_for_number(parsed) or ""
     if parsed.country_code == phonenumbers.country_code_for_region(region):
-        national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
-        national = "".join(c for c in national if c in "0123456789")
+        national = _digits_of(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
         subscriber = phonenumbers.national_significant_number(parsed)
     else:
         national = subscriber = "00" + e164[1:]

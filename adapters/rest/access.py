@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.rest.requests import Expression, HeaderName, RequestOptions, Text, plain
 from adapters.rest.template import names_in
+from adapters.rest.tokens import content_of
 from adapters.rest.urls import split_url
 from proxy.adapter import AdapterConfig, SecretStr
 
@@ -94,7 +95,9 @@ class OAuth2(AdapterConfig):
         path = Path((info.context or {}).get("folder", "."), file).resolve()
         if not os.access(path.parent, os.W_OK) or path.is_dir():  # the file itself is replaced, not written to
             raise ValueError("cannot be written - allowed: a file in a folder that can be written to")
-        if path.exists() and os.access(path, os.R_OK) and path.read_bytes()[:1] not in {b"", b"{"}:
+        if path.exists() and not path.is_file():
+            raise ValueError("is no file - allowed: a file that is made here")
+        if path.exists() and os.access(path, os.R_OK) and content_of(path, 1) not in {b"", b"{"}:
             raise ValueError("is there and holds no tokens, which it is for - allowed: a file that is made here")
         return str(path)
 

@@ -67,7 +67,8 @@ class RestAdapter(Adapter):
                     break
                 contacts = await under_way[0]
                 under_way.pop(0)
-                if any(not contact.numbers or any(map(key.is_in, contact.numbers)) for contact in contacts):
+                texts = (text for contact in contacts for text in contact.numbers)
+                if any(not contact.numbers for contact in contacts) or any(key.found_in(texts)):
                     return contacts
                 seen += contacts
         finally:

@@ -103,7 +103,10 @@ class Tls(AdapterConfig):
     @field_validator("ca", "certificate", "key")
     @classmethod
     def _stands_beside_the_toml(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return file and str(Path((info.context or {}).get("folder", "."), file))
+        path = Path((info.context or {}).get("folder", "."), file or "")
+        if file and path.exists() and not (path.is_file() or path.is_dir()):  # a pipe might be read for ever
+            raise ValueError("is no file - allowed: readable files of PEM, without a password")
+        return file and str(path)
 
     @model_validator(mode="after")
     def _can_be_used(self) -> Self:

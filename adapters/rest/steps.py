@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 
 from cachetools import TLRUCache
 
 from adapters.placeholders import contact_values
 from adapters.rest.answer import Answer, Reading, compiled, found, holds, scalar
 from adapters.rest.asking import Asking
+from adapters.rest.names import in_a_thread
 from adapters.rest.requests import Prepared
 from adapters.rest.sections import Answered, Map, Step
 from adapters.rest.template import Values
@@ -122,7 +124,7 @@ class KeptMap:
     async def _read_now(self) -> None:
         try:
             answer = await self._asking.ask(self._prepared, {}, LONGEST_LIST)
-            self._list = await asyncio.to_thread(self._read_in, answer)  # a long one takes a while
+            self._list = await in_a_thread(partial(self._read_in, answer))  # a long one takes a while
             self._failure = None
         except AdapterError as exc:
             self._failure, self._again_at = exc, self._clock() + AFTER_FAILURE

@@ -5,9 +5,11 @@ and the others take what it has written. Several sources may, too: each finds th
 """
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -16,6 +18,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from adapters.rest.names import in_a_thread
 from proxy.adapter import AdapterError, Unavailable
 
 LOCK_PATIENCE = 8.0
@@ -99,7 +102,7 @@ class TokenFile:
     def _all(self) -> Mapping[str, Tokens]:
         """Return what is kept, by the options it was made for, and nothing else that is there. Raises AdapterError."""
         try:
-            kept: Any = json.loads(self._path.read_bytes())
+            kept: Any = json.loads(content_of(self._path))
         except OSError as exc:
             if isinstance(exc, FileNotFoundError):
                 return {}
@@ -182,9 +185,17 @@ class Writing:
             raise _cannot_be_written(exc) from exc
 
 
+def content_of(path: Path, most: int = -1) -> bytes:
+    """Return what is in a file, or its first bytes. Raises OSError, also for what may not end, such as a pipe."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no file")
+        return file.read(most)
+
+
 async def to_the_end(write: Callable[[], None]) -> None:
     """Write in a thread, and end with it and no sooner, also when cancelled: nobody else may have the lock before."""
-    writing = asyncio.get_running_loop().run_in_executor(None, write)  # no task, which would be cancelled with all
+    writing = in_a_thread(write)  # no task, which would be cancelled with all
     cancelled: asyncio.CancelledError | None = None
     while not writing.done():
         try:

@@ -15,6 +15,7 @@ from yarl import URL
 from adapters.rest.answer import Answer
 from adapters.rest.errors import translated
 from adapters.rest.manners import Manners
+from adapters.rest.names import Resolver
 from adapters.rest.options import RestConfig
 from adapters.rest.requests import Request, plain
 from proxy.adapter import AdapterError, Unavailable
@@ -64,14 +65,17 @@ class Http:
         self._proxy: str | None = plain(config.proxy)
         self._reads_failures = _tells_failures_apart(config)
         self._session: aiohttp.ClientSession | None = None
+        self._resolver: Resolver | None = None
         self._free = asyncio.Semaphore(config.connections)
 
     async def open(self) -> None:
+        self._resolver = Resolver()
         self._session = aiohttp.ClientSession(
             auto_decompress=False,  # a small compressed answer may be a huge one
             connector=aiohttp.TCPConnector(
                 limit=self._config.connections,
                 keepalive_timeout=KEPT_OPEN,
+                resolver=self._resolver,
                 ssl=self._config.tls.context() if self._config.tls is not None else True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -92,8 +96,9 @@ class Http:
             return await self._exchanged(self._session, request, longest)
 
     async def close(self) -> None:
-        if self._session is not None:
+        if self._session is not None and self._resolver is not None:
             await self._session.close()
+            await self._resolver.close()
 
     async def _exchanged(self, session: aiohttp.ClientSession, request: Request, longest: int) -> Answer:
         with translated():

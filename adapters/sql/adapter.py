@@ -108,7 +108,7 @@ class SqlAdapter(Adapter):
 
 
 def _some_hold(key: PhoneNumber, contacts: Sequence[Contact]) -> bool:
-    return any(any(map(key.is_in, contact.numbers)) for contact in contacts)
+    return any(key.found_in(text for contact in contacts for text in contact.numbers))
 
 
 def values_of(key: PhoneNumber) -> dict[str, str | Sequence[str]]:

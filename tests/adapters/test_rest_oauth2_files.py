@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,11 @@ def write_single(file: Path) -> None:
     ((made_for, kept),) = json.loads(file.read_bytes()).items()
     assert kept["made_for"] == made_for
     write(file, json.dumps(kept).encode())
+
+
+def put_a_pipe_in_place_of(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
 
 
 @contextmanager
@@ -141,6 +147,28 @@ def test_a_file_that_holds_something_else_such_as_a_secret_is_left_alone(
     with pytest.raises(ValueError, match="is there and holds no tokens, which it is for"):
         RestConfig.model_validate({"url": "http://crm.example.com/contacts", **options})
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link"])
+def test_what_may_be_read_for_ever_is_no_file_for_tokens(kind: str, options: dict[str, Any], file: Path) -> None:
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero" if kind == "device" else file.with_name("a pipe"))
+        os.mkfifo(file.with_name("a pipe"))
+    with pytest.raises(ValueError, match=r"is no file - allowed: a file that is made here"):
+        RestConfig.model_validate({"url": "http://crm.example.com/contacts", **options})
+
+
+async def test_a_pipe_in_the_place_of_the_file_holds_nobody_up(
+    crm: OAuthCrm, options: dict[str, Any], file: Path
+) -> None:
+    async with crm.opened(options) as adapter:
+        await finds(adapter)
+        crm.revoke()
+        put_a_pipe_in_place_of(file)
+        with pytest.raises(AdapterError, match=r"^the token_file cannot be read \(is no file\)$"):
+            await adapter.lookup(AYSE)
 
 
 async def test_a_file_that_is_there_and_cannot_be_read_is_told_before_anything_is_sent(

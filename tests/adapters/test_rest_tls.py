@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,9 @@ async def test_a_proxy_that_is_down_is_trouble_that_may_pass_and_is_not_passed_b
 def test_what_is_no_proxy_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match=r"is no URL of a proxy - allowed: such as http://proxy.example.com:3128"):
         RestConfig.model_validate({"url": "https://crm.test/{e164}", "name": "name", "proxy": proxy})
+
+
+@pytest.mark.parametrize("option", ["ca", "certificate", "key"])
+def test_what_may_be_read_for_ever_is_no_file_of_pem(option: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is no file - allowed: readable files of PEM, without a password" in problem(tmp_path, **{option: "pipe"})

@@ -87,3 +87,10 @@ def test_of_equally_new_ones_the_first_is_the_caller() -> None:
 def test_a_number_beyond_all_bounds_is_compared_too() -> None:
     old, new = Contact("A", {"changed": 5}), Contact("B", {"changed": 10**400})
     assert pick([old, new], Several.NEWEST, "changed") is new
+
+
+def test_numbers_beyond_what_can_be_read_in_time_are_nobodys() -> None:
+    hostile = [Contact(numbers=tuple(f"49{n:05}4567" for n in range(k, k + 100))) for k in range(0, 2000, 100)]
+    right = Contact("Ahmet", numbers=("0530 123 45 67",))
+    assert holders([right, *hostile], NUMBER) == [right]
+    assert holders([*hostile, right], NUMBER) == []

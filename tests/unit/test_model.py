@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from proxy.model import Contact, Decision, Reason, Scalar, Via, as_contacts, as_text
+from proxy.model import MOST_NUMBERS, Contact, Decision, Reason, Scalar, Via, as_contacts, as_text
 from proxy.target import Target
 
 
@@ -151,3 +151,9 @@ def test_a_decision_names_nobody_and_no_rule_by_itself() -> None:
 
 def test_reasons_and_vias_read_as_their_words() -> None:
     assert f"{Reason.NO_RULE} {Via.STALE}" == "no_rule stale"
+
+
+def test_of_a_contacts_numbers_so_many_are_kept_as_it_can_honestly_have() -> None:
+    numbers = [str(n) for n in range(10_000)]
+    assert Contact(numbers=tuple(numbers)).numbers == tuple(numbers[:MOST_NUMBERS])
+    assert Contact(numbers=("",) * 1000 + ("0532",)).numbers == ("0532",)  # with none it would pass for anybody's
