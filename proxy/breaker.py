@@ -70,12 +70,15 @@ class Breaker:
             self._is_trying = True
         return Permit(self._epoch)
 
-    def succeeded(self, permit: Permit) -> None:
-        """Take note of an answer."""
-        if permit.epoch == self._epoch:
-            self._failures = 0
-            if self._open_until is not None:
-                self._change(None)
+    def succeeded(self, permit: Permit) -> bool:
+        """Take note of an answer, and tell whether it closes the breaker."""
+        if permit.epoch != self._epoch:
+            return False
+        self._failures = 0
+        is_closing = self._open_until is not None
+        if is_closing:
+            self._change(None)
+        return is_closing
 
     def failed(self, permit: Permit, now: float) -> None:
         """Take note of a failure."""
@@ -89,9 +92,8 @@ class Breaker:
         if permit.epoch == self._epoch:
             self._is_trying = False
 
-    def throttled(self, permit: Permit, seconds: float, now: float) -> None:
-        """Take note that the CRM asks to be left alone, for so long."""
-        self.given_up(permit)
+    def rest(self, seconds: float, now: float) -> None:
+        """Let nobody through for so long, since the CRM has asked to be left alone."""
         self._rests_until = max(self._rests_until, now + min(seconds, LONGEST_REST))
 
     def _change(self, open_until: float | None) -> None:

@@ -17,10 +17,16 @@ _running: set["asyncio.Task[Any]"] = set()
 
 
 def detach(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-    """Start `work` as a task that lives on when everybody who waited has left."""
-    task = asyncio.create_task(work)  # noqa: TID251 - here it is
+    """Start `work` as a task that lives on when everybody who waited has left.
+
+    A SystemExit in it becomes a RuntimeError: out of a task it would end the event loop, and with it the server.
+    """
+    if not asyncio.iscoroutine(work):
+        raise TypeError(f"a coroutine was expected, not a {type(work).__name__}")
+    task = asyncio.create_task(_without_exit(work))  # noqa: TID251 - here it is
     _running.add(task)
     task.add_done_callback(_ended)
+    task.add_done_callback(lambda _: work.close())  # of a task that is cancelled before it begins, nobody awaits it
     return task
 
 
@@ -48,6 +54,13 @@ async def finish(seconds: float) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
+
+
+async def _without_exit(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await work
+    except SystemExit as exc:
+        raise RuntimeError("it tried to end the whole process (SystemExit)") from exc
 
 
 def _ended(task: "asyncio.Task[Any]") -> None:

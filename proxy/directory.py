@@ -1,13 +1,14 @@
 """Contacts as the router sees them: out of the cache where it can be, and asked for once where it cannot."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from proxy.cache import ContactCache, Entry
 from proxy.detached import detach, wait_at_most
-from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded
-from proxy.model import Finding, Via
+from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable
+from proxy.model import Contact, Finding, Via
 from proxy.phone import PhoneNumber
 from proxy.sources import Sighting, Sources
 
@@ -39,7 +40,7 @@ class Directory:
         self.cache = cache
         self._lifetimes = lifetimes
         self._clock = clock
-        self._flights: dict[str, asyncio.Task[Sighting]] = {}
+        self._flights: dict[str, asyncio.Task[Entry]] = {}
 
     def adopt(self, sources: Sources, lifetimes: Lifetimes, size: int) -> None:
         """Go on with other limits, from the next lookup on. The sources must know the same contacts as before."""
@@ -65,7 +66,7 @@ class Directory:
             if is_waiting:
                 return Finding(entry.contact, Via.STALE)
         try:
-            sighting = await wait_at_most(patience, flight or self._take_off(number))
+            landed = await wait_at_most(patience, flight or self._take_off(number))
         except AdapterError as exc:
             if isinstance(exc, DeadlineExceeded):
                 self._wait_with(number)  # the next caller need not wait in vain too
@@ -73,7 +74,7 @@ class Directory:
             if entry is not None:
                 return Finding(entry.contact, Via.STALE)
             raise
-        return Finding(sighting.contact, Via.CRM)
+        return Finding(landed.contact, Via.CRM)
 
     def forget(self, number: PhoneNumber) -> bool:
         """Drop what is known about a number, and tell whether anything was.
@@ -83,22 +84,19 @@ class Directory:
         flight = self._flights.pop(number.e164, None)
         return self.cache.drop(number.e164) or flight is not None
 
-    def _take_off(self, number: PhoneNumber) -> "asyncio.Task[Sighting]":
+    def _take_off(self, number: PhoneNumber) -> "asyncio.Task[Entry]":
         flight = detach(self._look_up(number))
         self._flights[number.e164] = flight
         flight.add_done_callback(lambda landed: self._land(number, landed))
         return flight
 
-    async def _look_up(self, number: PhoneNumber) -> Sighting:
-        """Ask the sources. What one of them could not say about a contact is taken from what was known of it before."""
+    async def _look_up(self, number: PhoneNumber) -> Entry:
+        """Ask the sources, and return what is to be kept. Raises AdapterError."""
         sighting = await self._sources.lookup(number)
-        contact, entry = sighting.contact, self.cache.get(number.e164, self._clock())
-        if sighting.complete or contact is None or entry is None or entry.contact is None:
-            return sighting
-        is_same = bool(contact.id) and contact.id == entry.contact.id
-        return Sighting(contact.with_fields(entry.contact.fields), complete=False) if is_same else sighting
+        now = self._clock()
+        return _entry_of(sighting, self.cache.get(number.e164, now), self._lifetimes, now)
 
-    def _land(self, number: PhoneNumber, flight: "asyncio.Task[Sighting]") -> None:
+    def _land(self, number: PhoneNumber, flight: "asyncio.Task[Entry]") -> None:
         if self._flights.get(number.e164) is not flight:
             return  # forgotten while it was under way
         del self._flights[number.e164]
@@ -109,13 +107,7 @@ class Directory:
             if not isinstance(failure, (CircuitOpen, Overloaded)):  # those took no time
                 self._wait_with(number)
             return
-        sighting = flight.result()
-        lives = self._lifetimes
-        is_good = sighting.contact is not None and sighting.complete
-        fresh_until = self._clock() + (lives.ttl if is_good else lives.negative_ttl)
-        stale_until = fresh_until + (lives.stale if sighting.contact is not None else 0)
-        refresh_from = fresh_until - lives.refresh_ahead if is_good and lives.refresh_ahead else float("inf")
-        self.cache.put(number.e164, Entry(sighting.contact, fresh_until, stale_until, refresh_from))
+        self.cache.put(number.e164, flight.result())
 
     def _wait_with(self, number: PhoneNumber) -> None:
         """Let what is known of a number answer for a while, after a lookup that has failed or is late."""
@@ -123,3 +115,30 @@ class Directory:
         entry = self.cache.get(number.e164, now)
         if entry is not None:
             self.cache.put(number.e164, replace(entry, recheck_from=now + self._lifetimes.recheck))
+
+
+def _entry_of(sighting: Sighting, known: Entry | None, lives: Lifetimes, now: float) -> Entry:
+    """Return what is to be kept of a sighting, beside what is known from before.
+
+    What a source could not say now about a contact is taken from what was known of the same one, and not kept for
+    longer than that. Raises Unavailable when somebody else is known, and the source that would know better has failed.
+    """
+    contact, ends_at = sighting.contact, math.inf
+    if contact is not None and not sighting.complete and known is not None and known.contact is not None:
+        if _are_same(contact, known.contact):
+            contact = contact.with_fields(known.contact.fields)
+            ends_at = known.stale_until if contact != sighting.contact else ends_at
+        elif not sighting.certain:
+            raise Unavailable("a source failed, and one that comes after it has somebody else")
+    is_good = contact is not None and sighting.complete
+    fresh_until = now + (lives.ttl if is_good else lives.negative_ttl)
+    stale_until = min(fresh_until + (lives.stale if contact is not None else 0), ends_at)
+    refresh_from = fresh_until - lives.refresh_ahead if is_good and lives.refresh_ahead else math.inf
+    return Entry(contact, min(fresh_until, stale_until), stale_until, refresh_from)
+
+
+def _are_same(one: Contact, other: Contact) -> bool:
+    """Tell whether two contacts are the same person: by the CRM's key, or by name where it has none."""
+    if one.id or other.id:
+        return one.id == other.id
+    return bool(one.name) and one.name == other.name

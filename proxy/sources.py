@@ -37,11 +37,13 @@ class Asked:
 class Sighting:
     """What all sources together know: a contact, or None when each of them said that it does not know.
 
-    `complete` is false when a source failed on the way, so that this is only good for a short time.
+    `complete` is false when a source failed on the way, so that this is only good for a short time. `certain` is
+    false when that was a source which comes before the one that found the contact, and might have had another.
     """
 
     contact: Contact | None
     complete: bool = True
+    certain: bool = True
 
 
 class Sources:
@@ -71,7 +73,8 @@ class Sources:
                 raise _summed_up(failures)
             return sighting
         contact, is_whole = await self._enrich(sighting.contact, number)
-        return Sighting(contact, complete=is_whole and sighting.complete and not failures)
+        is_whole = is_whole and sighting.complete and not failures
+        return Sighting(contact, complete=is_whole, certain=not failures)
 
     async def _find(self, number: PhoneNumber) -> tuple[Sighting, dict[str, AdapterError]]:
         """Return the first contact in order, and the failures of the sources before it."""
@@ -84,8 +87,8 @@ class Sources:
                     if isinstance(answer, Contact):
                         contact, is_whole = await self._complete(source.upstream, answer, number)
                         return Sighting(contact, complete=is_whole), failures
-                except AdapterError as exc:
-                    answer = exc
+                except AdapterError as exc:  # it has been asked, which took time: that is more than a CircuitOpen
+                    answer = Unavailable(str(exc)) if isinstance(exc, CircuitOpen) else exc
                 if answer is not None:
                     failures[source.upstream.name] = answer
         finally:
@@ -115,10 +118,10 @@ class Sources:
         try:
             completed, failure = await upstream.complete(contact, number)
         except AdapterError as exc:
-            self._tell(upstream, "failed", started, str(exc))
+            self._tell(upstream, _outcome(exc), started, str(exc))
             raise
         if failure is not None:
-            self._tell(upstream, "incomplete", started, str(failure))
+            self._tell(upstream, _outcome(failure, "incomplete"), started, str(failure))
         elif completed is not contact:
             self._tell(upstream, "completed", started)
         return completed, failure is None
@@ -156,8 +159,8 @@ def _about(returned: int, holding: int, possible: int, several: Several) -> str:
     return "; ".join(notes)
 
 
-def _outcome(exc: AdapterError) -> str:
-    return "not asked" if isinstance(exc, (CircuitOpen, Overloaded)) else "failed"
+def _outcome(exc: AdapterError, otherwise: str = "failed") -> str:
+    return "not asked" if isinstance(exc, (CircuitOpen, Overloaded)) else otherwise
 
 
 def _summed_up(failures: Mapping[str, AdapterError]) -> AdapterError:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from proxy.adapter import Adapter, Completing, Enriching, Forgetting
-from proxy.breaker import Breaker, RetryBudget, State
+from proxy.breaker import Breaker, Permit, RetryBudget, State
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
 from proxy.model import Contact, as_contacts
@@ -72,9 +72,13 @@ class Upstream:
         self._on_bug = on_bug
         self._observe = observe
         self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause)
+        self._completing = Breaker(limits.breaker_failures, limits.breaker_pause)
+        self._is_of_use: bool | None = None  # whether contacts are of use before they are completed; None: not seen yet
         self._budget = RetryBudget(limits.retry_budget)
         self._told = State.CLOSED
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._waited_for: set[asyncio.Task[Any]] = set()
+        self._places: set[asyncio.Task[Any]] = set()  # those that count for the bulkhead
 
     @property
     def under_way(self) -> int:
@@ -108,7 +112,8 @@ class Upstream:
     async def complete(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, AdapterError | None]:
         """Return `contact` with what its own source adds, and the failure that ended it early, if one did.
 
-        It is asked once, and for no longer than one attempt. Raises AdapterError when the contact is of no use so.
+        It is asked once, and for no longer than one attempt; for a while not at all, after it has added nothing but
+        failures. Raises AdapterError when the contact is of no use so.
         """
         if not isinstance(self.adapter, Completing):
             return contact, None
@@ -118,20 +123,32 @@ class Upstream:
             async for version in completing.complete(contact, number):
                 versions.append(_more_of(contact, version))  # noqa: PERF401 - those before a failure count
 
+        def has_gained() -> bool:
+            return len(versions) > 1 and (versions[-1] != contact or not self._is_of_use)
+
         try:
-            await self._limited(ask)  # whatever fails here, the source has just answered
+            permit = self._admit(self._completing)
         except AdapterError as exc:
-            if len(versions) == 1:
+            if not self._is_of_use:
                 raise
-            return versions[-1], exc
-        return versions[-1], None
+            return contact, exc
+        failure: AdapterError | None = None
+        try:
+            await self._judged(self._completing, permit, ask, has_gained)
+        except AdapterError as exc:
+            failure = exc
+        if failure is not None or len(versions) > 1:
+            self._is_of_use = self._is_of_use is not False and contact in versions[1:2]
+        if failure is not None and len(versions) == 1:
+            raise failure
+        return versions[-1], failure
 
     def forget(self, number: PhoneNumber) -> None:
         """Have the adapter drop what it keeps about a number itself."""
         if isinstance(self.adapter, Forgetting):
             try:
                 self.adapter.forget(number)
-            except Exception as exc:  # noqa: BLE001 - a stranger's bug must not keep others from forgetting
+            except (Exception, SystemExit) as exc:  # noqa: BLE001 - a bug must not keep others from forgetting
                 self._on_bug(self.name, exc)
 
     async def _attempt(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -168,16 +185,44 @@ class Upstream:
 
     async def _guarded(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Make one attempt, unless the source must not be asked. Raises AdapterError."""
-        if self.under_way >= self._limits.concurrency:
-            raise Overloaded(f"not asked: {self.under_way} lookups are under way")
-        breaker = self._breaker
-        permit = breaker.enter(_now())
+        return await self._judged(self._breaker, self._admit(self._breaker), ask)
+
+    def _admit(self, breaker: Breaker) -> Permit:
+        """Return the leave to make an attempt. Raises CircuitOpen or Overloaded.
+
+        When all places are taken by what nobody waits for any more, the source hangs: that counts as a failure, and
+        the one attempt that tries whether it is back needs no place.
+        """
+        now, is_full = _now(), len(self._places) >= self._limits.concurrency
+        if is_full and self._waited_for:
+            raise Overloaded(f"not asked: {len(self._places)} lookups are under way")
+        is_trying = breaker.state(now) is State.HALF_OPEN
+        permit = breaker.enter(now)
+        if is_full and not is_trying:
+            refusal = Overloaded(f"not asked: {len(self._places)} lookups have not ended")
+            breaker.failed(permit, now)
+            self._tell(str(refusal))
+            raise refusal
+        return permit
+
+    async def _judged(
+        self,
+        breaker: Breaker,
+        permit: Permit,
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        has_gained: Callable[[], bool] = lambda: False,
+    ) -> T:
+        """Make one attempt, and let the breaker know: a failure after something was gained is none to it."""
         try:
             answer = await self._limited(ask)
         except AdapterError as exc:
             now = _now()
             if isinstance(exc, Unavailable) and exc.retry_after is not None:
-                breaker.throttled(permit, exc.retry_after, now)
+                breaker.given_up(permit)
+                for each in (self._breaker, self._completing):
+                    each.rest(exc.retry_after, now)
+            elif has_gained():
+                self._answered(breaker, permit)
             else:
                 breaker.failed(permit, now)
             self._tell(str(exc))
@@ -185,29 +230,37 @@ class Upstream:
         except BaseException:
             breaker.given_up(permit)
             raise
-        breaker.succeeded(permit)
-        self._tell("")
+        self._answered(breaker, permit)
         return answer
 
+    def _answered(self, breaker: Breaker, permit: Permit) -> None:
+        if breaker.succeeded(permit):
+            self._places &= self._waited_for  # it is back; what hangs from before may do so for ever
+        self._tell("")
+
     def _tell(self, reason: str) -> None:
-        state = self._breaker.state(_now())
-        if state is State.HALF_OPEN or state is self._told:
-            return
-        self._told = state
-        self._observe(Guarded(self.name, state, reason))
+        """Tell when the source is left alone, in all or in part, and when it is asked as usual again."""
+        states = {breaker.state(_now()) for breaker in (self._breaker, self._completing)}
+        state = next(each for each in (State.THROTTLED, State.OPEN, State.HALF_OPEN, State.CLOSED) if each in states)
+        is_news = state is State.CLOSED or (state is not State.HALF_OPEN and reason)
+        if is_news and state is not self._told:
+            self._told = state
+            self._observe(Guarded(self.name, state, reason))
 
     async def _limited(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = detach(ask())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, self._waited_for, self._places):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
         try:
             return await wait_at_most(self._limits.timeout, task)
-        except (AdapterError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        except (AdapterError, asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as exc:  # drivers in other languages panic with more than an Exception
             self._on_bug(self.name, exc)
             raise AdapterError(f"a bug in the adapter ({type(exc).__name__})") from exc
         finally:
+            self._waited_for.discard(task)
             task.cancel()
 
 

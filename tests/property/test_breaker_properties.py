@@ -50,7 +50,7 @@ class Breaking(RuleBasedStateMachine):
         permit = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
         counts = id(permit) in self.valid and (self.open_until is None or permit is self.trying)
         if verdict == "succeeded":
-            self.breaker.succeeded(permit)
+            assert self.breaker.succeeded(permit) == (counts and self.open_until is not None)
             if counts:
                 self._changes(None) if self.open_until is not None else None
                 self.row = 0
@@ -64,7 +64,8 @@ class Breaking(RuleBasedStateMachine):
             self.breaker.given_up(permit)
             self.trying = None if permit is self.trying else self.trying
         else:
-            self.breaker.throttled(permit, 2, self.now)
+            self.breaker.given_up(permit)
+            self.breaker.rest(2, self.now)
             self.rests_until = max(self.rests_until, self.now + 2)
             self.trying = None if permit is self.trying else self.trying
 

@@ -133,3 +133,56 @@ async def test_no_failure_takes_a_contact_away(*, steps: list[str]) -> None:
     crm.does = "is down"
     with pytest.raises(AdapterError):
         await contacts.find(NUMBER, 1)
+
+
+@dataclass
+class Two:
+    """Two CRMs that are asked in turn, what each says now, and what was said last with nobody before it failing."""
+
+    says: dict[str, str | None] = field(default_factory=lambda: {"first": "Ayşe", "second": "Lead 17"})
+    first_knows_nobody: bool = False
+    landed: tuple[float, str | None] = (0.0, None)
+
+    def directory(self) -> Directory:
+        sources = Sources([Source(upstream(OneOfTwo(self, which), LIMITS)) for which in self.says])
+        return Directory(sources, ContactCache(100), LIVES, now)
+
+
+@dataclass
+class OneOfTwo(Adapter):
+    two: Two
+    which: str
+
+    async def lookup(self, key: PhoneNumber) -> Contact | None:
+        two, name = self.two, self.two.says[self.which]
+        if name == "is down":
+            raise AdapterError("down")
+        if self.which == "first":
+            two.first_knows_nobody = name is None
+        if name is not None if self.which == "first" else two.first_knows_nobody:
+            two.landed = (now(), name)
+        return None if name is None else Contact(name)
+
+
+SAYS = st.sampled_from(["Ayşe", "Fatma", "Lead 17", "is down", None])
+
+
+@given(steps=st.lists(st.tuples(SAYS, SAYS, st.sampled_from([0.1, 3.0, 11.0, 21.0, 50.0])), max_size=40))
+@in_virtual_time
+async def test_nobody_who_was_found_only_since_a_source_failed_takes_the_place_of_whom_it_had_found(
+    *, steps: list[tuple[str | None, str | None, float]]
+) -> None:
+    two = Two()
+    contacts = two.directory()
+    await contacts.find(NUMBER, 1)
+    for first, second, seconds in steps:
+        await asyncio.sleep(seconds)
+        two.says, two.first_knows_nobody = {"first": first, "second": second}, False
+        at, name = two.landed
+        try:
+            found = (await contacts.find(NUMBER, 1)).contact
+        except AdapterError:
+            found = None
+        if first == "is down" and name is not None and now() < at + LIVES.ttl + LIVES.stale:
+            assert found is not None
+            assert found.name == name

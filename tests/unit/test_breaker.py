@@ -51,8 +51,9 @@ def test_after_the_pause_one_attempt_may_try_and_the_others_wait_for_it() -> Non
 
 def test_the_attempt_that_succeeds_closes_it() -> None:
     breaker = opened()
-    breaker.succeeded(breaker.enter(5))
+    assert breaker.succeeded(breaker.enter(5))
     assert breaker.state(5) is State.CLOSED
+    assert not breaker.succeeded(breaker.enter(5)), "it is closed already"
     breaker.failed(breaker.enter(5), 5)
     assert breaker.state(5) is State.CLOSED, "the row begins anew"
 
@@ -76,7 +77,7 @@ def test_attempts_from_before_it_opened_have_no_say() -> None:
     late = [breaker.enter(0) for _ in range(5)]
     for permit in late[:2]:
         breaker.failed(permit, 0)
-    breaker.succeeded(late[2])
+    assert not breaker.succeeded(late[2])
     breaker.failed(late[3], 4)
     breaker.given_up(late[4])
     assert breaker.state(4.9) is State.OPEN
@@ -92,7 +93,7 @@ def test_attempts_from_before_it_opened_have_no_say() -> None:
 
 def test_a_crm_that_asks_for_it_is_left_alone_until_then() -> None:
     breaker = Breaker(3, 5)
-    breaker.throttled(breaker.enter(0), 30, 0)
+    breaker.rest(30, 0)
     assert breaker.state(29.9) is State.THROTTLED
     with pytest.raises(CircuitOpen, match="left alone") as caught:
         breaker.enter(10)
@@ -103,21 +104,21 @@ def test_a_crm_that_asks_for_it_is_left_alone_until_then() -> None:
 
 def test_a_shorter_wish_does_not_shorten_a_longer_one() -> None:
     breaker = Breaker(3, 5)
-    first, second = breaker.enter(0), breaker.enter(0)
-    breaker.throttled(first, 30, 0)
-    breaker.throttled(second, 1, 0)
+    breaker.rest(30, 0)
+    breaker.rest(1, 0)
     assert breaker.state(29) is State.THROTTLED
 
 
 def test_no_crm_is_left_alone_for_days() -> None:
     breaker = Breaker(3, 5)
-    breaker.throttled(breaker.enter(0), 1e9, 0)
+    breaker.rest(1e9, 0)
     assert breaker.state(LONGEST_REST) is State.CLOSED
 
 
 def test_an_attempt_to_close_it_that_is_throttled_leaves_the_next_attempt_to_another() -> None:
     breaker = opened()
-    breaker.throttled(breaker.enter(5), 2, 5)
+    breaker.given_up(breaker.enter(5))
+    breaker.rest(2, 5)
     assert breaker.state(6) is State.THROTTLED
     assert breaker.state(7) is State.HALF_OPEN
     breaker.succeeded(breaker.enter(7))

@@ -223,6 +223,21 @@ async def test_an_adapter_with_bugs_at_both_ends_keeps_no_other_from_answering()
     assert good.life == ["open", "close"]
 
 
+async def test_an_adapter_that_tries_to_end_the_process_at_both_ends_keeps_no_other_from_answering() -> None:
+    class Exiting(FakeAdapter):
+        async def open(self) -> None:
+            raise SystemExit(3)
+
+        async def close(self) -> None:
+            raise SystemExit(3)
+
+    bugs, good = Bugs(), Lifelong(AHMET)
+    async with Deployment(configured(Exiting(None), good), Observers(bug=bugs)) as deployment:
+        assert (await route(deployment)).name == "Ahmet Yılmaz"
+    assert [(where, type(exc.__cause__)) for where, exc in bugs.reported] == [("crm", SystemExit)] * 2
+    assert good.life == ["open", "close"]
+
+
 async def test_an_adapter_that_hangs_at_both_ends_keeps_no_other_from_answering(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import inspect
 import weakref
 
 import pytest
@@ -66,6 +67,41 @@ async def test_work_that_was_cancelled_from_elsewhere_counts_as_unavailable() ->
 async def test_work_that_cancels_itself_counts_as_unavailable() -> None:
     with pytest.raises(Unavailable, match=r"^the lookup was cut short$"):
         await wait_at_most(10, detach(failing(asyncio.CancelledError())))
+
+
+@in_virtual_time
+async def test_work_that_tries_to_end_the_process_ends_only_itself() -> None:
+    task = detach(failing(SystemExit(3)))
+    with pytest.raises(RuntimeError, match=r"^it tried to end the whole process \(SystemExit\)$") as caught:
+        await wait_at_most(1, task)
+    assert isinstance(caught.value.__cause__, SystemExit)
+    detach(failing(SystemExit(3)))
+    await asyncio.sleep(1)
+
+
+def test_whoever_interrupts_at_the_keyboard_ends_it_all() -> None:
+    async def interrupted() -> None:
+        await detach(failing(KeyboardInterrupt()))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(interrupted())
+
+
+@in_virtual_time
+async def test_work_that_is_cancelled_before_it_begins_is_over() -> None:
+    work = after(5)
+    task = detach(work)
+    task.cancel()
+    await asyncio.wait({task})
+    await asyncio.sleep(0)
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+    assert now() == 1000
+
+
+@in_virtual_time
+async def test_what_is_no_coroutine_cannot_be_detached() -> None:
+    with pytest.raises(TypeError, match=r"^a coroutine was expected, not a NoneType$"):
+        detach(None)  # type: ignore[arg-type]
 
 
 @in_virtual_time

@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -140,21 +139,6 @@ async def test_a_contact_that_could_not_be_completed_is_fresh_for_a_shorter_time
     assert await contacts.find(NUMBER, 1) == Finding(AHMET.with_fields({"extension": 1003}), Via.CRM)
     clock.now += 299
     assert await contacts.find(NUMBER, 1) == Finding(AHMET.with_fields({"extension": 1003}), Via.CACHE)
-
-
-@pytest.mark.parametrize("key", ["7", "8"])
-@in_virtual_time
-async def test_what_a_source_cannot_add_now_is_taken_from_what_was_known_of_the_same_contact(key: str) -> None:
-    enricher = FakeEnricher(AHMET.with_fields({"extension": "1003"}), DOWN)
-    contacts, clock = directory(FakeAdapter(AHMET, replace(AHMET, id=key)), enriching=(enricher,))
-    await contacts.find(NUMBER, 1)
-    clock.now += 301
-    contact = (await contacts.find(NUMBER, 1)).contact
-    assert contact is not None
-    assert contact.value("extension") == ("1003" if key == "7" else None)
-    assert contact.value("tier") == "gold"
-    clock.now += 61
-    assert (await contacts.find(NUMBER, 1)).via is Via.CRM
 
 
 @in_virtual_time

@@ -109,7 +109,7 @@ async def test_nobody_knows_when_every_source_said_so(*, parallel: bool) -> None
 @in_virtual_time
 async def test_a_source_that_fails_passes_on_and_the_contact_is_not_complete(*, parallel: bool) -> None:
     asked, observed = sources(FakeAdapter(DOWN), FakeAdapter(AHMET), parallel=parallel)
-    assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False)
+    assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False, certain=False)
     assert observed.outcomes() == [("s0", "failed", "down"), ("s1", "found", "")]
 
 
@@ -146,7 +146,7 @@ async def test_several_failures_are_summed_up_and_pass_only_if_all_may_pass(*, p
 @in_virtual_time
 async def test_a_source_that_hangs_passes_on(*, parallel: bool) -> None:
     asked, observed = sources(FakeAdapter(Stubborn(60, AYSE)), FakeAdapter(AHMET), parallel=parallel)
-    assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False)
+    assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False, certain=False)
     assert now() == 1001
     assert ("s0", "failed", "no answer within 1 s") in observed.outcomes()
 
@@ -261,7 +261,7 @@ async def test_a_contact_that_could_not_be_completed_is_only_good_for_a_short_ti
 @in_virtual_time
 async def test_a_contact_that_is_of_no_use_is_left_for_the_next_source_s(*, parallel: bool) -> None:
     asked, observed = sources(FakeCompleter(AHMET, REFUSED), FakeAdapter(AYSE), parallel=parallel)
-    assert await asked.lookup(NUMBER) == Sighting(AYSE, complete=False)
+    assert await asked.lookup(NUMBER) == Sighting(AYSE, complete=False, certain=False)
     assert ("s0", "failed", "refused") in observed.outcomes()
     alone, _ = sources(FakeCompleter(AHMET, REFUSED), FakeAdapter(None), parallel=parallel)
     with pytest.raises(AdapterError, match=r"^refused$"):
@@ -287,3 +287,28 @@ async def test_an_enriching_source_that_fails_to_ask_further_keeps_what_was_ther
     asked, observed = sources(FakeAdapter(AHMET), enriching=(CompletingEnricher(OWNED, REFUSED), FakeEnricher(AYSE)))
     assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False)
     assert observed.outcomes()[1:] == [("e0", "enriched", ""), ("e0", "failed", "refused"), ("e1", "enriched", "")]
+
+
+@pytest.mark.parametrize(
+    ("crm", "outcome"),
+    [(FakeCompleter(AHMET, REFUSED), "failed"), (FakeCompleter(AHMET, AHMET, REFUSED), "incomplete")],
+)
+@in_virtual_time
+async def test_a_source_that_never_completes_is_soon_not_asked_to_and_that_is_told(
+    crm: FakeCompleter, outcome: str
+) -> None:
+    asked, observed = sources(crm)
+    for _ in range(20):
+        try:
+            assert await asked.lookup(NUMBER) == Sighting(AHMET, complete=False)
+        except AdapterError as exc:
+            failure: AdapterError | None = exc
+            assert outcome == "failed"
+        else:
+            failure = None
+    completions = [(said, note) for _, said, note in observed.outcomes() if said != "found"]
+    assert completions[0] == (outcome, "refused")
+    assert completions[-1] == ("not asked", "not asked: 10 attempts in a row have failed")
+    assert (str(failure), type(failure)) == (
+        ("not asked: 10 attempts in a row have failed", Unavailable) if outcome == "failed" else ("None", type(None))
+    ), "no CircuitOpen: the source itself was asked"

@@ -25,9 +25,6 @@ from tests.unit.fakes import (
 TWICE = Limits(timeout=1, attempts=2, wait_initial=0.5, wait_max=0.5, wait_jitter=0)
 FOUR_TIMES = Limits(timeout=1, attempts=4, wait_initial=1, wait_max=3, wait_jitter=0)
 
-OWNED = AHMET.with_fields({"owner": "veli"})
-EXTENDED = OWNED.with_fields({"extension": 1003})
-
 
 class Panic(BaseException):
     """What drivers written in Rust raise when they fail badly is no Exception."""
@@ -182,6 +179,19 @@ async def test_a_driver_that_panics_is_a_bug_too() -> None:
     assert [where for where, _ in bugs.reported] == ["crm"]
 
 
+@in_virtual_time
+async def test_an_adapter_that_tries_to_end_the_process_is_a_bug_too() -> None:
+    bugs = Bugs()
+    ended = r"^a bug in the adapter \(RuntimeError\)$"
+    with pytest.raises(AdapterError, match=ended):
+        await upstream(FakeAdapter(SystemExit(3)), TWICE, bugs).lookup(NUMBER)
+    with pytest.raises(AdapterError, match=ended):
+        await upstream(FakeEnricher(SystemExit(3)), TWICE, bugs).enrich(AHMET)
+    with pytest.raises(AdapterError, match=ended):
+        await upstream(FakeCompleter(AHMET, SystemExit(3)), TWICE, bugs).complete(AHMET, NUMBER)
+    assert [type(bug.__cause__) for _, bug in bugs.reported] == [SystemExit] * 3
+
+
 @pytest.mark.parametrize("answer", [42, "Ahmet", {"name": "Ahmet"}, [None], [AHMET, "Ahmet"], object()])
 @in_virtual_time
 async def test_an_answer_of_the_wrong_kind_is_a_bug(answer: object) -> None:
@@ -232,63 +242,6 @@ async def test_enriching_with_something_that_is_no_contact_is_a_bug() -> None:
 async def test_an_adapter_that_only_finds_cannot_enrich() -> None:
     with pytest.raises(AdapterError, match=r"^this adapter cannot add fields to a contact$"):
         await upstream(FakeAdapter(AHMET)).enrich(AHMET)
-
-
-@in_virtual_time
-async def test_an_adapter_that_adds_nothing_leaves_the_contact_as_it_is() -> None:
-    for adapter in (FakeAdapter(AHMET), FakeCompleter(AHMET)):
-        contact, failure = await upstream(adapter).complete(AHMET, NUMBER)
-        assert contact is AHMET
-        assert failure is None
-
-
-@in_virtual_time
-async def test_the_last_version_of_a_contact_counts() -> None:
-    adapter = FakeCompleter(AHMET, OWNED, After(0.9, EXTENDED))
-    assert await upstream(adapter).complete(AHMET, NUMBER) == (EXTENDED, None)
-
-
-@pytest.mark.parametrize(
-    ("trouble", "message"),
-    [
-        (After(60), "no answer within 1 s"),
-        (Unavailable("down"), "down"),
-        (AdapterError("refused"), "refused"),
-        (KeyError("x"), "a bug in the adapter (KeyError)"),
-        (42, "a bug in the adapter (TypeError)"),
-    ],
-)
-@in_virtual_time
-async def test_what_was_added_before_a_failure_is_kept_and_nothing_is_tried_again(
-    trouble: object, message: str
-) -> None:
-    adapter = FakeCompleter(AHMET, OWNED, trouble, EXTENDED)
-    contact, failure = await upstream(adapter, TWICE).complete(AHMET, NUMBER)
-    assert (contact, str(failure)) == (OWNED, message)
-    assert len(adapter.asked) == 1
-    alone = FakeCompleter(AHMET, trouble, EXTENDED)
-    with pytest.raises(AdapterError) as caught:
-        await upstream(alone, TWICE).complete(AHMET, NUMBER)
-    assert str(caught.value) == message
-
-
-@in_virtual_time
-async def test_completing_takes_no_longer_than_one_attempt_in_all() -> None:
-    adapter = FakeCompleter(AHMET, After(0.5, OWNED), After(0.6, EXTENDED))
-    contact, failure = await upstream(adapter, TWICE).complete(AHMET, NUMBER)
-    assert (contact, str(failure)) == (OWNED, "no answer within 1 s")
-    assert now() == 1001
-
-
-@in_virtual_time
-async def test_what_completes_a_contact_cannot_make_it_another_person() -> None:
-    other = Contact("Mallory", {"tier": "platinum", "extension": "1003"}, ("0533 444 55 66",), "666")
-    contact, failure = await upstream(FakeCompleter(AHMET, other)).complete(AHMET, NUMBER)
-    assert failure is None
-    assert contact == Contact(AHMET.name, {"tier": "gold", "extension": "1003"}, AHMET.numbers, AHMET.id)
-    nameless = Contact(id="7")
-    contact, _ = await upstream(FakeCompleter(nameless, Contact("Ahmet", id="7"))).complete(nameless, NUMBER)
-    assert contact.name == "Ahmet"
 
 
 @in_virtual_time

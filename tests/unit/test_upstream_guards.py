@@ -16,7 +16,6 @@ from tests.unit.fakes import (
     After,
     Bugs,
     FakeAdapter,
-    FakeCompleter,
     FakeEnricher,
     Stubborn,
     in_virtual_time,
@@ -101,16 +100,6 @@ async def test_it_opens_in_the_middle_of_a_lookup_whose_own_failure_is_told() ->
 
 
 @in_virtual_time
-async def test_what_cannot_be_added_to_a_contact_opens_nothing() -> None:
-    source, told = guarded(FakeCompleter(AHMET, DOWN))
-    for _ in range(10):
-        (contact,) = await source.lookup(NUMBER)
-        with pytest.raises(Unavailable):
-            await source.complete(contact, NUMBER)
-    assert told == []
-
-
-@in_virtual_time
 async def test_a_source_that_enriches_has_a_breaker_too() -> None:
     adapter = FakeEnricher(DOWN)
     source, _ = guarded(adapter)
@@ -161,6 +150,69 @@ async def test_a_lookup_that_ignores_its_end_takes_its_place_until_it_has_ended(
     assert await source.lookup(NUMBER) == (AHMET,)
 
 
+HANGING = replace(THREE, concurrency=5, breaker_failures=10)
+
+
+def ends_never() -> Stubborn:
+    return Stubborn(86400)
+
+
+@in_virtual_time
+async def test_lookups_that_nobody_waits_for_any_more_are_no_overload_but_a_source_that_hangs() -> None:
+    adapter = FakeAdapter(ends_never())
+    source, told = guarded(adapter, HANGING)
+    await fails(source, 5, DeadlineExceeded)
+    for _ in range(5):
+        with pytest.raises(Overloaded, match=r"^not asked: 5 lookups have not ended$"):
+            await source.lookup(NUMBER)
+    assert told == [Guarded("crm", State.OPEN, "not asked: 5 lookups have not ended")]
+    await fails(source, 10, CircuitOpen)
+    assert len(adapter.asked) == 5
+
+
+@in_virtual_time
+async def test_while_one_of_them_is_waited_for_it_is_an_overload() -> None:
+    adapter = FakeAdapter(*[ends_never()] * 4, After(0.9, AHMET))
+    source, told = guarded(adapter, HANGING)
+    await fails(source, 4, DeadlineExceeded)
+    waiting = detach(source.lookup(NUMBER))
+    await asyncio.sleep(0.5)
+    for _ in range(20):
+        with pytest.raises(Overloaded, match=r"^not asked: 5 lookups are under way$"):
+            await source.lookup(NUMBER)
+    assert await waiting == (AHMET,)
+    assert told == []
+
+
+@in_virtual_time
+async def test_a_source_that_hangs_for_ever_gets_one_more_lookup_in_each_pause() -> None:
+    source, _ = guarded(FakeAdapter(ends_never()), HANGING)
+    for _ in range(600):
+        await asyncio.wait({detach(source.lookup(NUMBER)), detach(source.lookup(NUMBER))})
+        await asyncio.sleep(0.1)
+    pauses = (now() - 1000) / HANGING.breaker_pause
+    assert pauses > 10
+    assert 5 < source.under_way <= 5 + pauses
+
+
+@pytest.mark.parametrize("hung", [3, 5])
+@in_virtual_time
+async def test_when_it_is_back_those_that_still_hang_take_nobodys_place(hung: int) -> None:
+    adapter = FakeAdapter(*[ends_never()] * hung, After(0.5, AHMET))
+    source, told = guarded(adapter, replace(HANGING, breaker_failures=hung))
+    await fails(source, hung, DeadlineExceeded)
+    await asyncio.sleep(5)
+    trying = detach(source.lookup(NUMBER))
+    await asyncio.sleep(0.1)
+    await fails(source, 3, CircuitOpen if hung < 5 else Overloaded)
+    assert await trying == (AHMET,)
+    assert [one.state for one in told] == [State.OPEN, State.CLOSED]
+    answers = await asyncio.gather(*(source.lookup(NUMBER) for _ in range(7)), return_exceptions=True)
+    assert answers[:5] == [(AHMET,)] * 5
+    assert [type(answer) for answer in answers[5:]] == [Overloaded] * 2, "there is room for as many as ever"
+    assert source.under_way == hung, "but it is still known that they hang"
+
+
 @in_virtual_time
 async def test_settling_waits_for_what_is_under_way_and_no_longer_than_it_may() -> None:
     source, _ = guarded(FakeAdapter(Stubborn(60, AHMET)))
@@ -185,12 +237,13 @@ async def test_in_an_outage_second_attempts_are_a_fifth_of_all_lookups_and_the_r
     assert 1200 <= len(adapter.asked) <= 1200 + RESERVE
 
 
+@pytest.mark.parametrize("bug", [ValueError("a bug"), SystemExit(3)])
 @in_virtual_time
-async def test_a_bug_in_forgetting_is_told_and_harms_nobody() -> None:
+async def test_a_bug_in_forgetting_is_told_and_harms_nobody(bug: BaseException) -> None:
     class Forgetful(FakeAdapter):
         def forget(self, number: object) -> None:
             self.asked.clear()
-            raise ValueError("a bug")
+            raise bug
 
     bugs, adapter = Bugs(), Forgetful(AHMET)
     source = Upstream("crm", adapter, ONCE, bugs)
