@@ -5,22 +5,21 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
-from watchfiles import Change, awatch
 
 from proxy import detached, logs
 from proxy.config.load import Configuration
-from proxy.deployment import Deployment, Observers, snapshot_of
-from proxy.detached import detach
-from proxy.errors import ConfigError
+from proxy.deployment import Deployment, Observers, caps_of, snapshot_of
+from proxy.detached import detach, wait_at_most
+from proxy.errors import ConfigError, DeadlineExceeded
+from proxy.following import changes
+from proxy.keeping import Keeper
 from proxy.phone import PhoneNumber
-from proxy.snapshot import Caps, SnapshotError
 from proxy.upstream import Upstream
-from proxy.web.admin import Erased, admin_application
+from proxy.web.admin import AdminListener, Erased
 from proxy.web.sockets import connections_to_be_had, switch_site, tell_ready
 from proxy.web.switch import SwitchListener
 
@@ -32,8 +31,11 @@ LAST_MOMENTS = 0.9
 RETIRED_AFTER, RETIRED_BY = 5.0, 60.0
 """Seconds after which a source that is no longer in the TOML is closed: at the soonest, and with lookups under way."""
 
-DEBOUNCE = 200
-"""Milliseconds for which a file that is being written is left in peace."""
+STARTING = 1.0
+"""Seconds for which the first calls wait until sources are open; those that take longer go on opening."""
+
+READING = 10.0
+"""Seconds in which the configuration must have been read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Start:
     """Gets the port"""
     file: Path | None = None
     """The TOML; the server goes on with what it says when it changes, and on SIGHUP"""
+    content: bytes | None = None
+    """What was in it when the configuration was read"""
     reread: Callable[[], Configuration] | None = None
     """Reads it. Raises ConfigError"""
 
@@ -59,14 +63,17 @@ async def serve(start: Start) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: detach(server.reload()))
+    starting, stopping = detach(server.start(start.listen)), detach(stop.wait())
     try:
-        port = await server.start(start.listen)
-        start.on_ready(port)
-        tell_ready()
-        if start.file is not None:
-            detach(server.follow(start.file))
-        await stop.wait()
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            start.on_ready(starting.result())
+            tell_ready()
+            if start.file is not None:
+                detach(server.follow(start.file, start.content))
+            await stopping
     finally:
+        starting.cancel()
         await server.stop()
 
 
@@ -83,25 +90,23 @@ class Server:
         self._leaving: set[Upstream] = set()
         self._listener: SwitchListener | None = None
         self._runners: list[web.BaseRunner] = []
-        self._snapshot = snapshot_of(configuration)
+        self._keeper = Keeper(snapshot_of(configuration), lambda: self.deployment.directory.cache)
         self._stopping = asyncio.Event()
-        self._writing = asyncio.Lock()
-        self._written = -1
-        """State of the cache of which there is a snapshot"""
 
     async def start(self, listen: tuple[str, int]) -> int:
         """Open the sources, take up what was known, and listen. Returns the port; raises OSError."""
-        deployment = self.deployment
-        await deployment.open(deployment.upstreams.values())
-        await self._take_up()
-        connections = connections_to_be_had(deployment.settings.switch.connections, logs.few_descriptors)
-        self._listener = SwitchListener(deployment.answering(), logs.call_answered, logs.bug, connections)
-        runner = web.ServerRunner(self._listener.server(), shutdown_timeout=deployment.settings.switch.deadline + 0.2)
-        port = await self._listen(runner, lambda runner: switch_site(runner, listen))
-        if (at := deployment.settings.admin.listen) is not None:
-            detach(self._listen_to_the_operator(at))
-        detach(self._keep_snapshots())
-        return port
+        async with self._reloading:
+            deployment = self.deployment
+            await deployment.open(deployment.upstreams.values(), STARTING)
+            await self._keeper.take_up(caps_of(deployment.settings.cache))
+            connections = connections_to_be_had(deployment.settings.switch.connections, logs.few_descriptors)
+            self._listener = SwitchListener(deployment.answering(), logs.call_answered, logs.bug, connections)
+            runner = web.ServerRunner(self._listener.server())
+            port = await self._listen(runner, lambda runner: switch_site(runner, listen))
+            if (at := deployment.settings.admin.listen) is not None:
+                detach(self._listen_to_the_operator(at))
+            detach(self._keeper.keep(lambda: self.deployment.settings.cache.snapshot_every))
+            return port
 
     async def stop(self) -> None:
         """Answer the calls that are waiting, and end, in little more time than a call may take."""
@@ -111,11 +116,12 @@ class Server:
         def left(most: float) -> float:
             return max(0.05, min(most, all_by - time.monotonic()))
 
-        last = detach(self._write_snapshot())
+        last = detach(self._keeper.try_to_write())
         for runner in self._runners:
             cleaning = detach(runner.cleanup())
             await asyncio.wait({cleaning}, timeout=left(self.deployment.settings.switch.deadline + 0.2))
         await asyncio.wait({last}, timeout=left(60))
+        self._keeper.let_go()
         await detached.finish(left(0.3))
         await self.deployment.close({*self.deployment.upstreams.values(), *self._leaving}, left(1))
         self._reading.shutdown(wait=False)
@@ -126,8 +132,7 @@ class Server:
             return
         async with self._reloading:
             try:
-                reading = asyncio.get_running_loop().run_in_executor(self._reading, self._reread)
-                configuration = await reading
+                configuration = await self._read_again(self._reread)
                 self._check_addresses(configuration)
                 await self._change(configuration)
             except ConfigError as exc:
@@ -144,35 +149,32 @@ class Server:
                 for warning in configuration.warnings:
                     logs.configuration_warning(warning)
 
-    async def follow(self, file: Path) -> None:
-        """Reload whenever a file's content changes."""
-        content = _content(file)
-        names = {file.name, "..data"}  # the latter is exchanged where the file is a link, as in a mounted volume
-
-        def is_about_it(_: Change, path: str) -> bool:
-            return Path(path).name in names
-
-        try:
-            watching = awatch(
-                file.parent, watch_filter=is_about_it, debounce=DEBOUNCE, stop_event=self._stopping, recursive=False
-            )
-            async for _ in watching:
-                if (now := _content(file)) != content:
-                    content = now
-                    await self.reload()
-        except OSError as exc:
-            logs.bug("watching the configuration", exc)
+    async def follow(self, file: Path, content: bytes | None) -> None:
+        """Reload whenever a file's content changes; `content` is what it was when it was read first."""
+        async for _ in changes(file, content, self._stopping):
+            await self.reload()
 
     async def erase(self, number: PhoneNumber) -> Erased:
         """Drop all that is known about a number, also from the snapshot. Raises SnapshotError."""
         was_known = self.deployment.forget(number)
         for upstream in self._leaving:
             upstream.forget(number)
-        has_snapshot = self._snapshot is not None
-        self._written = -1
-        await self._write_snapshot(or_raise=True)
+        await self._keeper.write(anyway=True)
         logs.erased(was_known)
-        return Erased(was_known, has_snapshot)
+        return Erased(was_known, self._keeper.has_snapshot)
+
+    async def _read_again(self, reread: Callable[[], Configuration]) -> Configuration:
+        """Read the configuration in a thread, as files may lie on a disk that hangs. Raises ConfigError."""
+
+        async def read() -> Configuration:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, reread)
+
+        try:
+            return await wait_at_most(READING, detach(read()))
+        except DeadlineExceeded as exc:
+            self._reading.shutdown(wait=False)
+            self._reading = ThreadPoolExecutor(1, "configuration")
+            raise ConfigError(["the configuration cannot be read in time - allowed: files that can be read"]) from exc
 
     def _check_addresses(self, configuration: Configuration) -> None:
         new, old = configuration.settings, self.deployment.settings
@@ -195,8 +197,7 @@ class Server:
         if self._listener is not None:
             self._listener.answering = new.answering()
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
-        self._snapshot = snapshot_of(configuration)
-        self._written = -1
+        await self._keeper.change(snapshot_of(configuration))
         if leaving := {*old.upstreams.values()} - kept:
             self._leaving |= leaving
             detach(self._retire(leaving))
@@ -220,8 +221,7 @@ class Server:
         """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
         settings = self.deployment.settings
         token = settings.admin.token.get_secret_value() if settings.admin.token else None
-        application = admin_application(token, self.erase, settings.switch.region)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        runner = web.ServerRunner(AdminListener(token, self.erase, settings.switch.region, logs.bug).server())
         is_told = False
         while True:
             try:
@@ -233,43 +233,3 @@ class Server:
                 await asyncio.sleep(1)
             else:
                 return
-
-    async def _take_up(self) -> None:
-        if self._snapshot is None:
-            return
-        started = time.monotonic()
-        try:
-            cache = self.deployment.settings.cache
-            caps = Caps(cache.ttl, cache.negative_ttl, cache.stale)
-            count = await self._snapshot.read_into(self.deployment.directory.cache, caps)
-        except SnapshotError as exc:
-            logs.snapshot_failed(exc)
-        else:
-            logs.snapshot_read(count, time.monotonic() - started)
-
-    async def _keep_snapshots(self) -> None:
-        while True:
-            await asyncio.sleep(self.deployment.settings.cache.snapshot_every)
-            await self._write_snapshot()
-
-    async def _write_snapshot(self, *, or_raise: bool = False) -> None:
-        """Write what has changed since the last time."""
-        async with self._writing:
-            snapshot, cache = self._snapshot, self.deployment.directory.cache
-            changes = cache.changes
-            if snapshot is None or self._written == changes:
-                return
-            try:
-                await snapshot.write(cache)
-            except SnapshotError as exc:
-                if or_raise:
-                    raise
-                logs.snapshot_failed(exc)
-            else:
-                self._written = changes
-
-
-def _content(file: Path) -> bytes | None:
-    with suppress(OSError):
-        return file.read_bytes()
-    return None

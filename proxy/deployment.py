@@ -24,7 +24,7 @@ from proxy.router import CallRouter, Routing
 from proxy.rules import Rule
 from proxy.rules.hours import Hours
 from proxy.rules.situation import CallerIs, Condition, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
-from proxy.snapshot import Snapshot
+from proxy.snapshot import Caps, Snapshot
 from proxy.sources import Asked, Source, Sources
 from proxy.upstream import Guarded, Limits, Upstream
 from proxy.web.access import Access
@@ -121,9 +121,9 @@ class Deployment:
             upstream.forget(number)
         return self.directory.forget(number)
 
-    async def open(self, upstreams: Iterable[Upstream]) -> None:
-        """Open the adapters of some sources."""
-        await self._all(upstreams, lambda adapter: adapter.open(), OPENING)
+    async def open(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
+        """Open the adapters of some sources, within OPENING unless other seconds are given."""
+        await self._all(upstreams, lambda adapter: adapter.open(), OPENING if seconds is None else seconds)
 
     async def close(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
         """Close the adapters of some sources, within CLOSING unless other seconds are given."""
@@ -175,6 +175,11 @@ def limits_of(source: SourceSettings) -> Limits:
 def lifetimes_of(cache: CacheSettings) -> Lifetimes:
     """Return how long contacts are kept, as plain values."""
     return Lifetimes(cache.ttl, cache.negative_ttl, cache.stale, cache.refresh_ahead, cache.recheck)
+
+
+def caps_of(cache: CacheSettings) -> Caps:
+    """Return for how long what a snapshot has may be good, as plain values."""
+    return Caps(cache.ttl, cache.negative_ttl, cache.stale)
 
 
 def fingerprint(configuration: Configuration) -> str:

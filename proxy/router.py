@@ -70,7 +70,7 @@ class CallRouter:
     ) -> None:
         self._routing = routing
         self._directory = directory
-        self._deadline = deadline
+        self.deadline = deadline
         self._on_bug = on_bug
 
     async def route(self, call: Call) -> Decision:
@@ -102,7 +102,7 @@ class CallRouter:
 
     async def _look_up(self, call: Call, number: PhoneNumber) -> Knowledge:
         try:
-            finding = await self._directory.find(number, self._deadline)
+            finding = await self._directory.find(number, self.deadline)
         except AdapterError as exc:
             reason = Reason.OVERLOAD if isinstance(exc, Overloaded) else Reason.CRM_FAILED
             return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc))

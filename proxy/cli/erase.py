@@ -29,10 +29,16 @@ async def erase(configuration: Configuration, text: str) -> list[str]:
     snapshot = snapshot_of(configuration)
     if snapshot is None and settings.admin.listen is None:
         raise ProxyError("there is no way to a running server - allowed: a configuration with [admin] listen")
-    told = ["no server runs" if settings.admin.listen else "a running server is not told: there is no [admin] listen"]
+    told = [_nobody_at(settings.admin.listen)]
     if snapshot is None:
         return [*told, "snapshot: none, so nothing is kept"]
     return [*told, f"snapshot: {'erased' if await snapshot.erase(number.e164) else 'nothing was there'}"]
+
+
+def _nobody_at(listen: tuple[str, int] | None) -> str:
+    if listen is None:
+        return "a running server is not told: there is no [admin] listen"
+    return f"no server answers at {listen[0]}:{listen[1]}"
 
 
 async def _by_the_server(admin: AdminSettings, listen: tuple[str, int], number: PhoneNumber) -> list[str] | None:

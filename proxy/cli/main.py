@@ -21,6 +21,7 @@ from proxy.config import Configuration, load
 from proxy.config.values import parse_listen
 from proxy.demo import demo_files, what_to_try
 from proxy.errors import ConfigError, ProxyError
+from proxy.following import content_of
 
 FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
@@ -185,8 +186,9 @@ def _moment(text: str) -> datetime:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    configuration = load(options.config)
-    return _serve_until_stopped(configuration, options.listen, lambda _: None, options.config)
+    logs.set_up()
+    content = content_of(options.config)
+    return _serve_until_stopped(load(options.config), options.listen, lambda _: None, options.config, content)
 
 
 def _serve_until_stopped(
@@ -194,9 +196,9 @@ def _serve_until_stopped(
     listen: tuple[str, int] | None,
     on_ready: Callable[[str], None],
     file: Path | None = None,
+    content: bytes | None = None,
 ) -> int:
-    """Serve; with a `file` it goes on with what that says when it changes."""
-    logs.set_up()
+    """Serve; with a `file` it goes on with what that says when it has another content."""
     for warning in configuration.warnings:
         logs.configuration_warning(warning)
     host, port = listen or configuration.settings.switch.listen
@@ -207,7 +209,7 @@ def _serve_until_stopped(
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(logs.loop_error)
-        await serve(Start(configuration, (host, port), ready, file, (lambda: load(file)) if file else None))
+        await serve(Start(configuration, (host, port), ready, file, content, (lambda: load(file)) if file else None))
 
     try:
         run_to_the_end(run())
@@ -256,8 +258,9 @@ def _sources(options: argparse.Namespace) -> int:
 
 
 def _erase(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
     try:
-        print("\n".join(run_to_the_end(erase(load(options.config), options.number))))
+        print("\n".join(run_to_the_end(erase(configuration, options.number))))
     except ProxyError as exc:
         _fail(str(exc))
     return 0
@@ -275,6 +278,7 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    logs.set_up()
     with demo_files() as config:
         return _serve_until_stopped(
             load(config),

@@ -25,6 +25,7 @@ from proxy.config.values import (
     is_below_ttl,
     parse_holidays,
     parse_kinds,
+    parse_known_listen,
     parse_listen,
     parse_number_type,
     parse_path,
@@ -234,7 +235,7 @@ class SourceSettings(Section):
 class AdminSettings(Section):
     """`[admin]`: a second address, for the operator's own commands."""
 
-    listen: Annotated[tuple[str, int], read_by(parse_listen)] | None = None
+    listen: Annotated[tuple[str, int], read_by(parse_known_listen)] | None = None
     """Where `tanima erase` finds a running server, HOST:PORT; nowhere when left out"""
     token: Annotated[LongSecret | None, Field(validate_default=True), AfterValidator(fits_listen)] = None
     """Secret of at least 16 characters that must be brought; needed where others than this machine can ask"""

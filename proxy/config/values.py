@@ -64,6 +64,14 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def parse_known_listen(text: str) -> tuple[str, int]:
+    """Read an address at which others must find us, so that its port is not left open. Raises ValueError."""
+    host, port = parse_listen(text)
+    if port == 0:
+        raise ValueError("has a port that nobody would know - allowed: HOST:PORT, such as 127.0.0.1:9090")
+    return host, port
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach an address."""
     try:

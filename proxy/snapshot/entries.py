@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from proxy.cache import ContactCache, Entry
 from proxy.model import Contact
+from proxy.snapshot.lock import Lock
 from proxy.snapshot.sealed_file import NewFile, Row, SnapshotError, clear, read, trouble_is_told
 
 T = TypeVar("T")
@@ -41,13 +42,22 @@ class Snapshot:
     def __init__(
         self, file: Path, secret: str, made_by: str, clock: Callable[[], float], wall_clock: Callable[[], float]
     ) -> None:
-        self._file = file
+        self.file = file
+        self._lock = Lock(file)
         self._secret = secret.encode()
         self._made_by = made_by
         self._clock = clock
         self._wall_clock = wall_clock
         self._writing = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "snapshot")  # hung drivers may have all of the default one
+
+    async def hold(self) -> None:
+        """Say that a server has it, until it is let go."""
+        await self._in_thread(self._hold)
+
+    def let_go(self) -> None:
+        """Say that this server does not have it any more."""
+        self._lock.release()
 
     async def write(self, cache: ContactCache) -> int:
         """Put what is in the cache now in the place of what was in the file, and return how many entries that are.
@@ -56,7 +66,7 @@ class Snapshot:
         """
         async with self._writing:
             now, wall = self._clock(), self._wall_clock()
-            file = NewFile(self._file, self._secret, {"made_by": self._made_by, "written_at": wall})
+            file = NewFile(self.file, self._secret, {"made_by": self._made_by, "written_at": wall})
             try:
                 await self._in_thread(file.open)
                 for part in cache.parts(PART):
@@ -79,12 +89,17 @@ class Snapshot:
         return len(entries)
 
     async def erase(self, e164: str) -> bool:
-        """Take a number out of the file, and tell whether it was there. For when no server runs that would write it."""
+        """Take a number out of the file, and tell whether it was there. An error while a server has it."""
         async with self._writing:
             return await self._in_thread(lambda: self._erase(e164))
 
+    async def remove(self) -> None:
+        """Remove the file, and what is left of unfinished ones."""
+        async with self._writing:
+            await self._in_thread(self._remove)
+
     def _known(self, size: int, caps: Caps) -> list[tuple[str, Entry]]:
-        lines = read(self._file, self._secret, max(size, 1000) * LARGEST_ENTRY)
+        lines = read(self.file, self._secret, max(size, 1000) * LARGEST_ENTRY)
         head = next(lines, None)
         if head is None:
             return []
@@ -98,14 +113,33 @@ class Snapshot:
         except (ValueError, TypeError) as exc:
             raise SnapshotError("the snapshot has entries of another form, and is not used") from exc
 
+    def _hold(self) -> None:
+        with trouble_is_told():
+            if not self._lock.share():
+                raise SnapshotError("somebody else keeps the snapshot locked")
+
+    def _remove(self) -> None:
+        with trouble_is_told():
+            clear(self.file)
+            self.file.unlink(missing_ok=True)
+
     def _erase(self, e164: str) -> bool:
-        lines = read(self._file, self._secret)
+        with trouble_is_told():
+            if not self._lock.take():
+                raise SnapshotError("a server that runs has the snapshot - allowed: one with [admin] listen, or none")
+        try:
+            return self._erased(e164)
+        finally:
+            self._lock.release()
+
+    def _erased(self, e164: str) -> bool:
+        lines = read(self.file, self._secret)
         head = next(lines, None)
         if head is None:
             with trouble_is_told():
-                clear(self._file)
+                clear(self.file)
             return False
-        file, was_there = NewFile(self._file, self._secret, head), False
+        file, was_there = NewFile(self.file, self._secret, head), False
         try:
             file.open()
             for part in lines:

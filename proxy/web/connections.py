@@ -1,13 +1,16 @@
-"""The wire of the call listener: how many connections there are, how slow they may be, and how much they may say."""
+"""The wire of a listener: how many connections there are, how slow they may be, and how much they may say."""
 
 import asyncio
 from collections import OrderedDict
-from typing import Protocol
+from itertools import chain
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from proxy.web.listener import Listener
+from proxy.web.pieces import Pieces
 
 MAX_LINE = 8190
 """Bytes of a request line, and of all headers of one name."""
@@ -27,43 +30,31 @@ SWEEP = 1.0
 STALLED = 1.0
 """Seconds after which a connection that does not take its answer may be closed for the sake of another one."""
 
-
 LAST_WORDS = 0.1
 """Seconds that a connection which was opened just before the end has for its request."""
 
 
-class Listener(Protocol):
-    """Who answers."""
-
-    connections: int
-    """Connections at the most"""
-
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        """Answer a request."""
-
-    def answer_unreadable(self, exc: BaseException | None) -> web.Response:
-        """Answer what is no request, or failed in `answer` with `exc`."""
-
-
-class SwitchServer(web.Server):
-    """aiohttp's server without router and middleware, whose own errors are answered with the default.
+class LimitedServer(web.Server):
+    """aiohttp's server without router and middleware, whose own errors are answered by the listener.
 
     A connection is in one of these, or is being answered; the one that has been there longest comes first:
     `asking` since it was opened, or since the first byte of a further request; `idle` since an answer was given;
-    `stalled` besides, since a part of its answer was not taken.
+    `stalled` besides, since a part of its answer was not taken; `pipelining` besides, since more than one request
+    was unanswered.
     """
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener.answer)
         self.listener = listener
-        self.asking: OrderedDict[SwitchConnection, float] = OrderedDict()
-        self.idle: OrderedDict[SwitchConnection, None] = OrderedDict()
-        self.stalled: OrderedDict[SwitchConnection, float] = OrderedDict()
+        self.asking: OrderedDict[LimitedConnection, float] = OrderedDict()
+        self.idle: OrderedDict[LimitedConnection, None] = OrderedDict()
+        self.stalled: OrderedDict[LimitedConnection, float] = OrderedDict()
+        self.pipelining: OrderedDict[LimitedConnection, None] = OrderedDict()
         self._open = 0
         self._sweeping: asyncio.TimerHandle | None = None
 
     def __call__(self) -> RequestHandler:
-        return SwitchConnection(self)
+        return LimitedConnection(self)
 
     def pre_shutdown(self) -> None:
         """Take no further request on the connections that there are, but the first of those that are quite new."""
@@ -71,53 +62,50 @@ class SwitchServer(web.Server):
             if not self._is_new(connection):
                 connection.close()
 
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the signature is aiohttp's
-        """Let the answers that are under way go out, and close."""
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - aiohttp's signature
+        """Let the answers that are under way go out, and close. How long that takes, the listener knows by then."""
         if any(map(self._is_new, self.asking)):
             await asyncio.sleep(LAST_WORDS)
-        await super().shutdown(timeout)
+        await super().shutdown(self.listener.answers_within)
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
 
     def enter(self) -> bool:
-        """Make room for a connection; False when all that there are are being answered."""
+        """Make room for a connection; False when all that there are have one request that is being answered."""
         if self._open >= self.listener.connections and not self._make_room():
             return False
         self._open += 1
         return True
 
-    def leave(self, connection: "SwitchConnection") -> None:
+    def leave(self, connection: "LimitedConnection") -> None:
         """Forget a connection."""
         self._open -= 1
-        for waiting in (self.asking, self.idle, self.stalled):
+        for waiting in (self.asking, self.idle, self.stalled, self.pipelining):
             waiting.pop(connection, None)
 
-    def asks(self, connection: "SwitchConnection") -> None:
+    def asks(self, connection: "LimitedConnection") -> None:
         """Wait for a whole request, but not for long."""
         self.idle.pop(connection, None)
         self.asking[connection] = self._loop.time()
         self._sweep_soon()
 
-    def stalls(self, connection: "SwitchConnection") -> None:
+    def stalls(self, connection: "LimitedConnection") -> None:
         """Wait for a part of an answer to be taken, but not for long."""
         self.stalled[connection] = self._loop.time()
         self._sweep_soon()
 
     def _is_new(self, connection: RequestHandler) -> bool:
-        since = self.asking.get(connection) if isinstance(connection, SwitchConnection) else None
+        since = self.asking.get(connection) if isinstance(connection, LimitedConnection) else None
         return since is not None and since > self._loop.time() - LAST_WORDS
 
     def _make_room(self) -> bool:
-        if self.asking:
-            self.asking.popitem(last=False)[0].abandon()
-        elif self.idle:
-            self.idle.popitem(last=False)[0].abandon()
-        elif self.stalled and next(iter(self.stalled.values())) <= self._loop.time() - STALLED:
-            self.stalled.popitem(last=False)[0].abandon()
-        else:
-            return False
-        return True
+        before = self._loop.time() - STALLED
+        stuck = (connection for connection, since in self.stalled.items() if since <= before)
+        first = next(chain(self.asking, self.idle, stuck, self.pipelining), None)
+        if first is not None:
+            first.abandon()
+        return first is not None
 
     def _sweep_soon(self) -> None:
         if self._sweeping is None:
@@ -133,12 +121,23 @@ class SwitchServer(web.Server):
             self._sweep_soon()
 
 
-class SwitchConnection(RequestHandler):
-    """One connection of the call listener."""
+class LimitedConnection(RequestHandler):
+    """One connection of a listener."""
 
-    __slots__ = ("_answered", "_body", "_has_entered", "_has_said_all", "_received", "_server", "_wire")
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_coming",
+        "_has_entered",
+        "_has_said_all",
+        "_is_broken",
+        "_pieces",
+        "_received",
+        "_server",
+        "_wire",
+    )
 
-    def __init__(self, server: SwitchServer) -> None:
+    def __init__(self, server: LimitedServer) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -153,10 +152,15 @@ class SwitchConnection(RequestHandler):
         """The transport; aiohttp lets go of its own when it begins to close, and what is unsent may hold that up"""
         self._has_entered = False
         self._has_said_all = False
+        self._is_broken = False
+        """What came last is no request; nothing behind it is read"""
+        self._pieces = Pieces(MAX_LINE)
         self._received = 0
         """Bytes of a request that is not whole yet"""
         self._answered = 0
         """Requests, of the `_request_count` that have come"""
+        self._coming: StreamReader = EMPTY_PAYLOAD
+        """Body of the request that has come last"""
         self._body: StreamReader | None = None
         """Body of a request that is answered already; aiohttp reads on for 10 s and throws it away"""
 
@@ -179,12 +183,15 @@ class SwitchConnection(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Have aiohttp read what has come, in pieces that show how long the head of a request is."""
-        if len(data) <= MAX_LINE:
-            self._read(data)
-            return
-        for place in range(0, len(data), MAX_LINE):
-            self._read(data[place : place + MAX_LINE])
+        """Have aiohttp read what has come, but no more requests than may wait to be answered."""
+        pieces = self._pieces
+        pieces.add(data)
+        while not self._is_broken:
+            is_in_a_body = not self._coming.is_eof()
+            piece = pieces.take_all() if self._upgraded else pieces.take(is_in_a_body=is_in_a_body)
+            self._read(piece, is_in_a_body=is_in_a_body)
+            if not pieces or (len(self._messages) >= self._max_msg_queue_size and not self._upgraded):
+                return
 
     def pause_writing(self) -> None:
         """Take note that a part of an answer is not taken."""
@@ -209,6 +216,7 @@ class SwitchConnection(RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._answered += 1
+            self._count()
             self._body = None if request.content.is_eof() else request.content
             if self._answered < self._request_count:
                 self._end_the_body()
@@ -241,7 +249,7 @@ class SwitchConnection(RequestHandler):
             self._has_entered = False
             self._server.leave(self)
 
-    def _read(self, data: bytes) -> None:
+    def _read(self, data: bytes, *, is_in_a_body: bool) -> None:
         asked = self._request_count
         super().data_received(data)
         if self._request_count > asked:
@@ -249,18 +257,24 @@ class SwitchConnection(RequestHandler):
             self._end_the_body()
             self._server.asking.pop(self, None)
             self._server.idle.pop(self, None)
-        elif data and self._answered == asked and not self._is_in_a_body():
+        elif data and self._answered == asked and not is_in_a_body:
             self._received += len(data)
             if self not in self._server.asking:
                 self._server.asks(self)
             if self._received > MAX_HEAD:
                 self._refuse_the_head()
+        self._count()
 
-    def _is_in_a_body(self) -> bool:
-        if self._body is not None and self._body.is_eof():
-            self._body = None
-            return True  # its last bytes
-        return self._body is not None
+    def _count(self) -> None:
+        """Take note of what came last, and of whether more than one request is unanswered."""
+        if self._messages:
+            message, self._coming = self._messages[-1]
+            self._is_broken = isinstance(message, _ErrInfo)
+        unanswered = self._request_count - self._answered - self._is_broken
+        if self._has_entered and (unanswered > 1 or (unanswered == 1 and self._message_tail)):
+            self._server.pipelining.setdefault(self)
+        else:
+            self._server.pipelining.pop(self, None)
 
     def _end_the_body(self) -> None:
         """Wait for nothing more of a body: what came behind it, or broke it, is to be answered too."""

@@ -12,12 +12,14 @@ from proxy.dialects import Dialect
 from proxy.model import Call, Decision, Reason
 from proxy.router import CallRouter
 from proxy.web.access import Access
-from proxy.web.connections import SwitchServer
+from proxy.web.connections import LimitedServer
+from proxy.web.listener import JSON_HEADERS
 
 CONNECTIONS = 2000
 """Connections at the most, unless told otherwise."""
 
-_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "Server": "tanima"}
+SLACK = 0.2
+"""Seconds beyond the deadline in which an answer is out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,14 @@ class SwitchListener:
         self._observe = observe
         self._on_bug = on_bug
 
-    def server(self) -> SwitchServer:
+    @property
+    def answers_within(self) -> float:
+        """Return within how many seconds a call is answered, by what it would be answered with now."""
+        return self.answering.router.deadline + SLACK
+
+    def server(self) -> LimitedServer:
         """Return the aiohttp server of this listener; needs a running loop."""
-        return SwitchServer(self)
+        return LimitedServer(self)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
@@ -91,7 +98,7 @@ class SwitchListener:
             self._on_bug("listener", exc)
             decision, body = answering.router.fall_back(Reason.BUG), answering.default
         self._tell(call, decision, started)
-        return web.Response(body=body, headers=_HEADERS)
+        return web.Response(body=body, headers=JSON_HEADERS)
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:
         """Answer a request that is not HTTP enough to be read, or that failed outside of `answer`."""
@@ -100,7 +107,7 @@ class SwitchListener:
         answering = self.answering
         decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
         self._tell(None, decision, time.perf_counter())
-        response = web.Response(body=answering.default, headers=_HEADERS)
+        response = web.Response(body=answering.default, headers=JSON_HEADERS)
         response.force_close()
         return response
 

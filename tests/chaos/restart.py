@@ -96,7 +96,7 @@ async def _until_another_file(folder: Path, patience: float) -> bool | None:
 
 
 def _unfinished(folder: Path) -> list[str]:
-    return [file.name for file in folder.iterdir() if FILE in file.name and file.name != FILE]
+    return [file.name for file in folder.iterdir() if file.name.endswith(".new")]
 
 
 def _is_whole(serving: Serving, entries: int, seen: Seen) -> None:

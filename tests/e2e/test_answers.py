@@ -282,6 +282,16 @@ def test_pipelined_questions_are_answered_in_their_order(server: Serving) -> Non
     assert heard == [EXPECTED[KNOWN.number], {"target": "group/700"}, {"target": "ivr/10"}, EXPECTED[KNOWN.number]]
 
 
+@pytest.mark.parametrize("stray", [b"telefon=1", b"\0", b"\r\n\0", b"nonsense\r\n\r\n", b"\0" * 20_000])
+def test_what_stands_behind_a_question_in_the_same_packet_does_not_cost_it_its_answer(
+    server: Serving, stray: bytes
+) -> None:
+    for count in (1, 3):
+        heard = [*answers_in(send(server.port, (LINE % b"05325550001" + HOST) * count + stray))]
+        assert [status for status, _, _ in heard] == [200] * (count + 1)
+        assert [json.loads(body) for _, _, body in heard] == [EXPECTED[KNOWN.number]] * count + [DEFAULT]
+
+
 def test_a_question_in_single_bytes_is_a_question(server: Serving) -> None:
     request = LINE % b"05325550001" + HOST
     packets = [request[place : place + 1] for place in range(len(request))]

@@ -62,7 +62,7 @@ async def test_all_who_are_known_keep_their_name_and_target_over_a_restart(serve
         assert await answers(serving) == KNOWN
         assert {line["via"] for line in serving.lines("call")} == {"cache"}
         assert [line["entries"] for line in serving.lines("snapshot_read")] == [len(PEOPLE)]
-    assert sorted(left.name for left in tmp_path.iterdir()) == ["cache.json", "config.toml"]
+    assert sorted(left.name for left in tmp_path.iterdir()) == [".cache.json.lock", "cache.json", "config.toml"]
 
 
 async def test_the_time_in_which_it_did_not_run_counts(serve: Serve, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_a_server_that_was_killed_leaves_the_last_that_it_wrote(serve: Ser
     (tmp_path / f".cache.json.{serving.process.pid}.abc.new").write_bytes(b"half")
     with serve(toml(crm.url), folder=tmp_path) as again:
         assert await answers(again) == KNOWN
-    assert sorted(left.name for left in tmp_path.iterdir()) == ["cache.json", "config.toml"]
+    assert sorted(left.name for left in tmp_path.iterdir()) == [".cache.json.lock", "cache.json", "config.toml"]
 
 
 async def entries_in(folder: Path) -> int:

@@ -20,7 +20,8 @@ from tests.e2e import managing
 from tests.e2e.conftest import Serve
 from tests.e2e.managing import Calls, Manager, told
 from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source, static_options
-from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in
+from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in, run
+from tests.servers import free_port
 
 MANY = 1000
 QUESTION = b"GET /musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -178,6 +179,24 @@ async def test_calls_that_are_being_answered_are_not_closed_for_further_ones(ser
         await ask(serving.port)
 
 
+async def test_who_asks_much_at_once_makes_room_for_calls(serve: Serve, crm: HttpCrm) -> None:
+    gate = Gate()
+    crm.behaviour = gate.behave
+    toml = CAPPED.replace("deadline = 1.5", "deadline = 20") + source("rest", rest_options(crm.url), "timeout = 15")
+    with serve(toml) as serving:
+        pipelining = await connected(serving.port, 20, QUESTION.replace(b"Connection: close\r\n", b"") * 100)
+        while not gate.asked:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+        withheld = QUESTION.replace(b"?telefon=05325550001", b"")
+        for _ in range(30):
+            status, said, took = await managing.ask(serving.port, withheld)
+            assert (status, said) == (200, {"target": "ivr/10"})
+            assert took < 3
+        await hang_up(pipelining)
+        gate.open.set()
+        await ask(serving.port)
+
+
 # ---------------------------------------------------------------------------------------- descriptors
 
 
@@ -216,6 +235,32 @@ async def test_with_few_descriptors_there_are_fewer_connections_and_a_warning(st
         assert len(os.listdir(f"/proc/{serving.process.pid}/fd")) < 300  # noqa: PTH208 - as many as there are
         await hang_up(peers)
         assert serving.lines("event_loop") == []
+
+
+async def test_silent_connections_to_the_operators_address_take_none_of_the_calls(start: Serve, config: Path) -> None:
+    port = free_port()
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f'\n[admin]\nlisten = "127.0.0.1:{port}"\n')
+    with start(["serve", "--config", str(config), "--listen", "127.0.0.1:0"], command=limited("-n 300")) as serving:
+        peers = await connected_at_last(port, 400)
+        for _ in range(5):
+            await ask(serving.port)
+        assert len(await open_ones(peers, 17)) <= 16
+        assert len(os.listdir(f"/proc/{serving.process.pid}/fd")) < 150  # noqa: PTH208 - as many as there are
+        erased = await run("erase", PEOPLE[0].number, "--config", str(config))
+        assert (erased.code, erased.out) == (0, "cache of the running server: erased\n")
+        await hang_up(peers)
+        assert serving.lines("event_loop") == []
+
+
+async def connected_at_last(port: int, count: int) -> list[Peer]:
+    """Connect as soon as somebody listens."""
+    for _ in range(int(PATIENCE * 100)):
+        try:
+            return await connected(port, count)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody listens")
 
 
 def test_a_low_limit_is_raised_as_far_as_it_may(start: Serve, config: Path) -> None:

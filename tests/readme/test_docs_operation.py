@@ -11,13 +11,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from proxy.app import LAST_MOMENTS, RETIRED_AFTER, RETIRED_BY
+from proxy.app import LAST_MOMENTS, RETIRED_AFTER, RETIRED_BY, STARTING
 from proxy.breaker import LONGEST_REST, REFILL, RESERVE
 from proxy.cache import ContactCache
 from proxy.config import load
 from proxy.config.settings import AccessSettings, AdminSettings, CacheSettings, Section, SourceSettings, SwitchSettings
 from proxy.config.values import SHORTEST_SECRET
-from proxy.deployment import OPENING, snapshot_of
+from proxy.deployment import snapshot_of
+from proxy.following import DEBOUNCE, LOOK
 from proxy.snapshot import Caps
 from proxy.upstream import Limits
 from proxy.web.connections import PATIENCE
@@ -115,7 +116,6 @@ def test_what_governs_a_promise_is_a_setting() -> None:
         (r"needs (\d+) descriptors more", OTHERS),
         (r"`LimitNOFILE` to `switch.connections` \+ (\d+)", OTHERS),
         (r"at least (\d+) characters", SHORTEST_SECRET),
-        (r"opened \((\d+) s at the most\)", OPENING),
         (r"after (\d+) s at the soonest", RETIRED_AFTER),
         (r"and one every (\d+) s", 1 / REFILL),
     ],
@@ -132,6 +132,8 @@ def test_what_is_told_in_words_is_so_in_the_code() -> None:
         "Ten in a row are always there": RESERVE == 10,
         "about a minute at the latest": RETIRED_BY == 60,
         "at most a second after": LAST_MOMENTS < 1,
+        "not opened after a second": STARTING == 1,
+        "noticed within two seconds": LOOK + DEBOUNCE < 2000,
         "After a day (`cache.stale`)": CacheSettings().stale == 86400,
     }.items():
         assert sentence in words(PAGE)
@@ -194,7 +196,7 @@ async def test_a_number_is_erased_as_it_is_shown(tmp_path: Path) -> None:
         assert await kept(file) == 0, "on the disk, before the command ends"
         await call(server, KNOWN)
     ((command, expected),) = commands(marked("erase: stopped"))
-    assert await asyncio.to_thread(run, command, tmp_path) == expected
+    assert await asyncio.to_thread(run, command, tmp_path) == expected.replace("9090", str(port))
     assert await kept(file) == 0
     assert server.lines("erased")[0]["was_known"] is True
     masked = [span for span in spans(SECTIONS["Erasing a number"]) if "***" in span]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,16 +13,17 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from proxy import app, logs
+from proxy import app, following, logs
 from proxy.app import Server, Start, serve
 from proxy.config import Configuration
 from proxy.errors import ConfigError
+from proxy.following import content_of
 from proxy.model import Contact, Reason
 from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
 from proxy.web.switch import Answered
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, NUMBER, After, FakeAdapter, Stubborn
+from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Stubborn
 
 ANYWHERE = ("127.0.0.1", 0)
 KEY = "made-up-made-up-made-up"
@@ -77,7 +79,8 @@ async def served(
 ) -> Any:
     """Serve while `act` is at work with the URL, then stop by a signal; return what `act` did."""
     ports: asyncio.Queue[int] = asyncio.Queue()
-    serving = asyncio.ensure_future(serve(Start(configuration, ANYWHERE, ports.put_nowait, file, reread)))
+    content = content_of(file) if file else None
+    serving = asyncio.ensure_future(serve(Start(configuration, ANYWHERE, ports.put_nowait, file, content, reread)))
     port = await asyncio.wait_for(ports.get(), 5)
     done = await act(f"http://127.0.0.1:{port}")
     signal.raise_signal(signal_number)
@@ -271,11 +274,88 @@ async def test_addresses_cannot_be_changed_while_it_runs(sections: dict[str, Any
     assert told_of.startswith(problem)
 
 
-async def test_a_server_that_does_not_answer_yet_can_be_reloaded() -> None:
+async def test_a_server_that_has_not_been_started_yet_can_be_reloaded() -> None:
     server = Server(configured(FakeAdapter(None)), in_turn(configured(FakeAdapter(AHMET), timeouts=(2,))))
     await server.reload()
     async with running(server) as url:
         assert await ask(url) == AHMET_SAID
+
+
+async def test_a_server_that_is_starting_is_reloaded_when_it_has_started(told: Told) -> None:
+    may_open = asyncio.Event()
+
+    class Slow(Lifelong):
+        async def open(self) -> None:
+            await may_open.wait()
+            await super().open()
+
+    first, second = Slow(AHMET), Lifelong(Contact("Other"))
+    server = Server(configured(first), in_turn(configured(second, timeouts=(2,), options={"x": 1})))
+    starting = asyncio.ensure_future(server.start(ANYWHERE))
+    await asyncio.sleep(0)
+    reloading = asyncio.ensure_future(server.reload())
+    await asyncio.sleep(0.05)
+    assert (second.life, told("reloaded")) == ([], [])
+    may_open.set()
+    url = f"http://127.0.0.1:{await starting}"
+    await reloading
+    assert (await ask(url))["name"] == "Other"
+    assert (await server.erase(NUMBER)).was_known
+    await server.stop()
+
+
+async def test_sources_that_are_slow_to_open_do_not_keep_the_first_calls_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "STARTING", 0.05)
+    is_open = asyncio.Event()
+
+    class Slow(FakeAdapter):
+        async def open(self) -> None:
+            await asyncio.sleep(0.2)
+            is_open.set()
+
+    async with running(Server(configured(Slow(AHMET)))) as url:
+        assert not is_open.is_set()
+        assert await ask(url) == AHMET_SAID
+        await asyncio.wait_for(is_open.wait(), 5)
+
+
+async def test_a_signal_that_comes_while_it_starts_ends_it_soon() -> None:
+    class Stuck(Lifelong):
+        async def open(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+
+    adapter = Stuck(AHMET)
+    ready: list[int] = []
+    started = asyncio.get_running_loop().time()
+    await serve(Start(configured(adapter), ANYWHERE, ready.append))
+    assert asyncio.get_running_loop().time() - started < app.STARTING
+    assert (ready, adapter.life) == ([], ["close"])
+
+
+async def test_a_configuration_that_cannot_be_read_in_time_changes_nothing(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "READING", 0.05)
+    goes_on = threading.Event()
+    good = configured(FakeAdapter(None), switch={"default": "queue/299"})
+
+    def read() -> Configuration:
+        if not told("reload_refused"):
+            goes_on.wait(5)
+        return good
+
+    server = Server(configured(FakeAdapter(AHMET)), read)
+    async with running(server) as url:
+        await server.reload()
+        assert await ask(url) == AHMET_SAID
+        (((problem,), _),) = told("reload_refused")
+        assert problem.startswith("the configuration cannot be read in time")
+        await server.reload()
+        assert len(told("reloaded")) == 1, "what hangs does not hold up the next one"
+    goes_on.set()
 
 
 async def test_a_file_that_is_touched_is_not_reloaded(tmp_path: Path, told: Told) -> None:
@@ -293,7 +373,7 @@ async def test_a_file_that_is_touched_is_not_reloaded(tmp_path: Path, told: Told
 
 async def test_a_file_is_followed_until_the_server_stops(tmp_path: Path) -> None:
     server = Server(configured(FakeAdapter(AHMET)))
-    following = asyncio.ensure_future(server.follow(tmp_path / "config.toml"))
+    following = asyncio.ensure_future(server.follow(tmp_path / "config.toml", None))
     await asyncio.sleep(0.1)
     assert not following.done()
     await server.stop()
@@ -357,17 +437,22 @@ async def test_a_file_that_vanishes_for_a_moment_is_followed_on(tmp_path: Path, 
     await served(configured(FakeAdapter(AHMET)), act, file=file, reread=reread)
 
 
-async def test_where_files_cannot_be_watched_sighup_is_left(
+async def test_where_files_cannot_be_watched_they_are_looked_at(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unwatchable(*_: object, **__: object) -> None:
         raise OSError("inotify limit reached")
 
-    monkeypatch.setattr(app, "awatch", unwatchable)
-    server = Server(configured(FakeAdapter(AHMET)))
-    await server.follow(tmp_path / "config.toml")
-    assert [where for where, _ in told("bug")] == ["watching the configuration"]
-    told.lines.clear()
+    monkeypatch.setattr(following, "awatch", unwatchable)
+    monkeypatch.setattr(following, "LOOK", 10)
+    file = tmp_path / "config.toml"
+    file.write_text("one", encoding="utf-8")
+
+    async def act(_: str) -> None:
+        file.write_text("two", encoding="utf-8")
+        await until(lambda: told("reloaded"))
+
+    await served(configured(FakeAdapter(AHMET)), act, file=file, reread=in_turn(configured(FakeAdapter(None))))
 
 
 # ------------------------------------------------------------------------------------- snapshot, erase
@@ -411,8 +496,9 @@ async def test_one_that_cannot_be_read_is_told_of_and_costs_no_call(tmp_path: Pa
 
 async def test_one_that_cannot_be_written_is_told_of(tmp_path: Path, told: Told) -> None:
     async with running(Server(kept(tmp_path / "missing", FakeAdapter(AHMET)))) as url:
+        assert len(told("snapshot_failed")) == 1, "at once"
         assert await ask(url) == AHMET_SAID
-    assert len(told("snapshot_failed")) == 1
+    assert len(told("snapshot_failed")) == 2
 
 
 async def test_erasing_drops_what_is_known_and_writes_the_snapshot(tmp_path: Path, told: Told) -> None:
@@ -484,6 +570,38 @@ async def test_the_operators_own_address_erases(token: str | None) -> None:
             assert json.loads(await response.text()) == {"was_known": True, "snapshot": False}
 
 
+async def test_the_file_of_a_snapshot_that_is_moved_by_a_reload_is_removed(tmp_path: Path) -> None:
+    moved = kept(tmp_path, FakeAdapter(None), cache={"snapshot": "other.json"})
+    server = Server(kept(tmp_path, FakeAdapter(AHMET)), in_turn(moved, configured(FakeAdapter(None))))
+    async with running(server) as url:
+        await ask(url)
+        await server.erase(OTHER_NUMBER)
+        assert contents(tmp_path) == [".cache.json.lock", "cache.json"]
+        await server.reload()
+        assert (await server.erase(OTHER_NUMBER)).snapshot
+        assert contents(tmp_path) == [".cache.json.lock", ".other.json.lock", "other.json"]
+        await server.reload()
+        assert not (await server.erase(OTHER_NUMBER)).snapshot
+    assert contents(tmp_path) == [".cache.json.lock", ".other.json.lock"]
+
+
+async def test_a_snapshot_that_was_asked_for_while_one_is_written_is_written_too(tmp_path: Path) -> None:
+    file = tmp_path / "cache.json"
+    other_key = kept(tmp_path, FakeAdapter(AHMET), cache={"snapshot_key": KEY[::-1]})
+    server = Server(kept(tmp_path, FakeAdapter(AHMET)), in_turn(other_key))
+    async with running(server) as url:
+        await ask(url)
+        writing = asyncio.ensure_future(server.erase(OTHER_NUMBER))
+        await asyncio.sleep(0)
+        await server.reload()
+        await writing
+        written = file.read_bytes()
+    assert file.read_bytes() != written, "with the key of the reload"
+    again = Server(other_key)
+    async with running(again):
+        assert len(again.deployment.directory.cache) == 1
+
+
 def contents(folder: Path) -> Sequence[str]:
     return sorted(file.name for file in folder.iterdir())
 
@@ -491,4 +609,4 @@ def contents(folder: Path) -> Sequence[str]:
 async def test_nothing_but_the_snapshot_is_left_in_the_folder(tmp_path: Path) -> None:
     async with running(Server(kept(tmp_path, FakeAdapter(AHMET)))) as url:
         await ask(url)
-    assert contents(tmp_path) == ["cache.json"]
+    assert contents(tmp_path) == [".cache.json.lock", "cache.json"]

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
 
 from proxy.cache import ContactCache, Entry
 from proxy.cli import main
@@ -22,10 +21,11 @@ from proxy.snapshot import Caps
 from proxy.testing import HttpCrm, Request
 from proxy.testing.behaviours import answers, breaks_off, hangs, redirects, sends
 from proxy.testing.http_crm import Behaviour
-from proxy.web.admin import Erased, admin_application
+from proxy.web.admin import AdminListener, Erased
 from tests.servers import free_port
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, FakeAdapter
+from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, Bugs, FakeAdapter
+from tests.unit.web.listening import ListenerServer
 
 TOKEN = "made-up-token-of-the-operator"
 KEY = "made-up-made-up-made-up"
@@ -46,7 +46,7 @@ def deployed(
 async def running(token: str | None = None, answer: Erased | ProxyError | None = None) -> AsyncIterator["Running"]:
     """Let a server run that erases nothing but notes what it is asked for."""
     erasing = Running(answer or Erased(was_known=True, snapshot=True))
-    async with TestServer(admin_application(token, erasing, "TR")) as server:
+    async with ListenerServer(AdminListener(token, erasing, "TR", Bugs())) as server:
         assert server.port is not None
         erasing.port = server.port
         yield erasing
@@ -220,17 +220,32 @@ async def test_a_server_that_cannot_be_reached_may_run_and_so_nothing_is_done(
 
 
 async def test_when_none_runs_it_is_taken_out_of_the_snapshot(tmp_path: Path) -> None:
-    configuration = deployed(tmp_path, free_port())
+    port = free_port()
+    configuration, nobody = deployed(tmp_path, port), f"no server answers at 127.0.0.1:{port}"
     await left_behind(configuration)
-    assert await erase(configuration, "05301234567") == ["no server runs", "snapshot: erased"]
+    assert await erase(configuration, "05301234567") == [nobody, "snapshot: erased"]
     assert await in_the_snapshot(configuration) == [OTHER_NUMBER.e164]
-    assert await erase(configuration, "05301234567") == ["no server runs", "snapshot: nothing was there"]
+    assert await erase(configuration, "05301234567") == [nobody, "snapshot: nothing was there"]
     assert await in_the_snapshot(configuration) == [OTHER_NUMBER.e164]
 
 
 async def test_when_none_runs_and_there_is_no_snapshot_nothing_is_kept(tmp_path: Path) -> None:
-    told = await erase(deployed(tmp_path, free_port(), snapshot=False), "05301234567")
-    assert told == ["no server runs", "snapshot: none, so nothing is kept"]
+    port = free_port()
+    told = await erase(deployed(tmp_path, port, snapshot=False), "05301234567")
+    assert told == [f"no server answers at 127.0.0.1:{port}", "snapshot: none, so nothing is kept"]
+
+
+async def test_while_a_server_that_cannot_be_reached_has_the_snapshot_nothing_is_erased(tmp_path: Path) -> None:
+    configuration = deployed(tmp_path, free_port())
+    await left_behind(configuration)
+    servers = snapshot_of(configuration)
+    assert servers is not None
+    await servers.hold()
+    with pytest.raises(ProxyError, match="a server that runs has the snapshot"):
+        await erase(configuration, "05301234567")
+    assert await in_the_snapshot(configuration) == [NUMBER.e164, OTHER_NUMBER.e164]
+    servers.let_go()
+    assert (await erase(configuration, "05301234567"))[1] == "snapshot: erased"
 
 
 async def test_a_snapshot_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -282,10 +297,12 @@ options.contacts = []
 
 def test_the_command_prints_what_was_done_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(TOML.format(port=free_port()), encoding="utf-8")
+    port = free_port()
+    config.write_text(TOML.format(port=port), encoding="utf-8")
     assert main(["erase", "0530 123 45 67", "--config", str(config)]) == 0
     printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("no server runs\nsnapshot: none, so nothing is kept\n", "")
+    nobody = f"no server answers at 127.0.0.1:{port}\nsnapshot: none, so nothing is kept\n"
+    assert (printed.out, printed.err) == (nobody, "")
 
 
 def test_the_command_fails_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

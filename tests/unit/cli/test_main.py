@@ -136,7 +136,14 @@ def test_a_command_line_that_is_wrong_is_answered_with_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["serve", "--config"], ["route", "1003", "--config"], ["sources", "--config"], ["check", "--config"]]
+    "arguments",
+    [
+        ["serve", "--config"],
+        ["route", "1003", "--config"],
+        ["sources", "--config"],
+        ["check", "--config"],
+        ["erase", "05301234567", "--config"],
+    ],
 )
 def test_a_missing_config_is_one_line(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "missing.toml"

@@ -20,7 +20,7 @@ from proxy.config.settings import (
     SourceSettings,
     SwitchSettings,
 )
-from proxy.config.values import is_loopback, parse_listen, parse_network
+from proxy.config.values import is_loopback, parse_known_listen, parse_listen, parse_network
 from proxy.matching import Several
 from proxy.rules import Standing
 
@@ -56,6 +56,12 @@ def test_an_address_is_a_host_and_a_port(text: str, address: tuple[str, int]) ->
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address to listen at - allowed: HOST:PORT"):
         parse_listen(text)
+
+
+def test_an_address_that_others_must_find_has_a_port() -> None:
+    assert parse_known_listen("127.0.0.1:9090") == ("127.0.0.1", 9090)
+    with pytest.raises(ValueError, match="has a port that nobody would know"):
+        parse_known_listen("127.0.0.1:0")
 
 
 @pytest.mark.parametrize("path", ["/", "/musteri.json", "/a/b-c_d~e.f/1"])

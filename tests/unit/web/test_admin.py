@@ -1,7 +1,10 @@
 """The operator's own address, asked over a real socket."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,8 +13,10 @@ from aiohttp.test_utils import TestClient
 
 from proxy.errors import ProxyError
 from proxy.phone import PhoneNumber
-from proxy.web.admin import ERASE, Erased, admin_application
-from tests.unit.fakes import NUMBER
+from proxy.web import admin
+from proxy.web.admin import CONNECTIONS, ERASE, AdminListener, Erased
+from tests.unit.fakes import NUMBER, Bugs
+from tests.unit.web.listening import ListenerServer
 
 TOKEN = "made-up-token-of-the-operator"
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
@@ -19,10 +24,13 @@ SPELLINGS = ("05301234567", "0530 123 45 67", "+90 (530) 123-45-67", "5301234567
 
 REFUSED = {"error": "no token, or not the right one - allowed: Authorization: Bearer TOKEN"}
 NO_JSON = {"error": "is not JSON - allowed: Content-Type: application/json"}
+TOO_LARGE = {"error": "the body is too large - allowed: 4096 bytes at the most"}
+TOO_LATE = {"error": "the body has not come - allowed: all of it within 0.2 s"}
+UNREADABLE = {"error": "is no request that can be read - allowed: HTTP/1.1"}
 NO_NUMBER = {"error": 'has no number - allowed: {"number": "05301234567"}'}
 
-Client = TestClient[web.Request, web.Application]
-Connect = Callable[[web.Application], Awaitable[Client]]
+Client = TestClient[web.BaseRequest, None]
+Connect = Callable[[ListenerServer], Awaitable[Client]]
 
 
 class FakeErasing:
@@ -45,15 +53,23 @@ def erasing() -> FakeErasing:
 
 
 @pytest.fixture
-async def guarded(aiohttp_client: Connect, erasing: FakeErasing) -> Client:
-    """Return a client of an address that has a token."""
-    return await aiohttp_client(admin_application(TOKEN, erasing, "TR"))
+def bugs() -> Iterator[Bugs]:
+    """Return what was reported, which is to be nothing but what a test has taken out."""
+    bugs = Bugs()
+    yield bugs
+    assert bugs.reported == []
 
 
 @pytest.fixture
-async def client(aiohttp_client: Connect, erasing: FakeErasing) -> Client:
+async def guarded(aiohttp_client: Connect, erasing: FakeErasing, bugs: Bugs) -> Client:
+    """Return a client of an address that has a token."""
+    return await aiohttp_client(ListenerServer(AdminListener(TOKEN, erasing, "TR", bugs)))
+
+
+@pytest.fixture
+async def client(aiohttp_client: Connect, erasing: FakeErasing, bugs: Bugs) -> Client:
     """Return a client of an address without one."""
-    return await aiohttp_client(admin_application(None, erasing, "TR"))
+    return await aiohttp_client(ListenerServer(AdminListener(None, erasing, "TR", bugs)))
 
 
 async def told(response: ClientResponse) -> tuple[int, Any]:
@@ -101,8 +117,10 @@ async def test_who_brings_none_is_told_the_same_on_every_path_and_learns_of_none
     assert erasing.numbers == []
 
 
-async def test_a_token_may_have_letters_of_any_language(aiohttp_client: Connect, erasing: FakeErasing) -> None:
-    client = await aiohttp_client(admin_application("şifre-değil-bu-uydurma", erasing, "TR"))
+async def test_a_token_may_have_letters_of_any_language(
+    aiohttp_client: Connect, erasing: FakeErasing, bugs: Bugs
+) -> None:
+    client = await aiohttp_client(ListenerServer(AdminListener("şifre-değil-bu-uydurma", erasing, "TR", bugs)))
     assert (await erase(client, Authorization="Bearer şifre-değil-bu-uydurma"))[0] == 200
 
 
@@ -185,10 +203,13 @@ async def test_a_number_that_nobody_can_have_is_one_too(client: Client, erasing:
 
 
 async def test_a_body_that_is_far_too_large_is_not_read(client: Client, erasing: FakeErasing) -> None:
-    response = await send(client, b'{"number": "05301234567", "more": "' + b"x" * 5000 + b'"}')
-    assert response.status == 413
-    assert "0530" not in await response.text()
+    body = b'{"number": "05301234567", "more": "'
+    for size in (4097, 5000, 300_000):
+        response = await send(client, body + b"x" * (size - len(body) - 2) + b'"}')
+        assert await told(response) == (413, TOO_LARGE)
     assert erasing.numbers == []
+    response = await send(client, body + b"x" * (4096 - len(body) - 2) + b'"}')
+    assert (response.status, erasing.numbers) == (200, [NUMBER])
 
 
 # ---------------------------------------------------------------------------------------- what is answered
@@ -213,11 +234,28 @@ async def test_a_failure_is_a_500_with_its_sentence(client: Client, erasing: Fak
     assert "Aygıtta".encode() in body, "letters are letters"
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", ERASE, 405), ("POST", "/", 404), ("GET", "/", 404)])
-async def test_there_is_nothing_else(client: Client, method: str, path: str, status: int) -> None:
-    async with client.request(method, path, json={"number": "05301234567"}) as response:
-        assert response.status == status
-        assert "0530" not in await response.text()
+async def test_no_answer_is_stored_and_none_tells_a_version(client: Client) -> None:
+    for path in (ERASE, "/"):
+        async with client.post(path, json={"number": "05301234567"}) as response:
+            assert response.headers["Cache-Control"] == "no-store"
+            assert response.headers["Server"] == "tanima"
+            assert (response.content_type, response.charset) == ("application/json", "utf-8")
+
+
+@pytest.mark.parametrize("path", ["/", "/erase/", "/ERASE", "/musteri.json", "/erase%00"])
+async def test_on_another_path_there_is_nothing(client: Client, erasing: FakeErasing, path: str) -> None:
+    for method in ("GET", "POST"):
+        async with client.request(method, path, json={"number": "05301234567"}) as response:
+            assert await told(response) == (404, {"error": "is no path here - allowed: /erase"})
+    assert erasing.numbers == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+async def test_with_another_method_neither(client: Client, erasing: FakeErasing, method: str) -> None:
+    async with client.request(method, ERASE, json={"number": "05301234567"}) as response:
+        assert await told(response) == (405, {"error": "is no method here - allowed: POST"})
+        assert response.headers["Allow"] == "POST"
+    assert erasing.numbers == []
 
 
 async def test_a_web_page_of_somebody_elses_is_not_let_in_by_asking_before(client: Client) -> None:
@@ -229,3 +267,95 @@ async def test_a_web_page_of_somebody_elses_is_not_let_in_by_asking_before(clien
     async with client.options(ERASE, headers=asked) as response:
         assert response.status == 405
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
+
+
+# ---------------------------------------------------------------------------------------- silence and nonsense
+
+POST = b"POST /erase HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+NUMBER_IN_JSON = b'{"number": "05301234567"}'
+
+
+async def say(client: Client, *said: bytes) -> list[tuple[int, Any]]:
+    """Send bytes, and that these are all, and return the status and the JSON of each answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    for piece in said:
+        writer.write(piece)
+        await asyncio.sleep(0.01)
+    writer.write_eof()
+    received = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return [
+        (int(answer[:3]), json.loads(answer.partition(b"\r\n\r\n")[2]))
+        for answer in re.split(rb"HTTP/1\.[01] (?=[0-9]{3} )", received)[1:]
+    ]
+
+
+async def test_more_silent_connections_than_there_may_be_keep_nobody_out(client: Client, erasing: FakeErasing) -> None:
+    silent = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(50)]
+    for _, writer in silent[::2]:
+        writer.write(b"POST /er")
+    assert (await erase(client))[0] == 200
+    gone = 0
+    for reader, _ in silent:
+        with suppress(TimeoutError):
+            gone += await asyncio.wait_for(reader.read(), 0.02) == b""
+    assert gone == 50 - (CONNECTIONS - 1)
+    for _, writer in silent:
+        writer.close()
+    assert erasing.numbers == [NUMBER]
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_for_long(
+    client: Client, erasing: FakeErasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "BODY_WITHIN", 0.2)
+    for head in (
+        b"Content-Length: 25\r\n\r\n",
+        b"Content-Length: 999999999\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n",
+    ):
+        assert await say(client, POST + head) == [(408, TOO_LATE)]
+    assert await say(client, POST + b"Content-Length: 26\r\n\r\n", NUMBER_IN_JSON) == [(408, TOO_LATE)]
+    assert erasing.numbers == []
+
+
+async def test_one_that_comes_bit_by_bit_within_its_time_is_read(client: Client, erasing: FakeErasing) -> None:
+    answers = await say(client, POST, b"Content-Length: 25\r\n\r\n", NUMBER_IN_JSON[:9], NUMBER_IN_JSON[9:])
+    assert answers == [(200, {"was_known": True, "snapshot": True})]
+    assert erasing.numbers == [NUMBER]
+
+
+async def test_who_goes_in_the_midst_of_a_body_erases_nothing(client: Client, erasing: FakeErasing) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(POST + b"Content-Length: 26\r\n\r\n" + NUMBER_IN_JSON)
+    await asyncio.sleep(0.05)
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
+    assert erasing.numbers == []
+
+
+@pytest.mark.parametrize(
+    "said", [b"nonsense\r\n\r\n", b"POST /erase?n=0530 123 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\0"]
+)
+async def test_what_is_no_request_is_a_400(client: Client, said: bytes) -> None:
+    assert await say(client, said) == [(400, UNREADABLE)]
+    good = POST + b"Content-Length: 25\r\n\r\n" + NUMBER_IN_JSON
+    assert await say(client, good + said) == [(200, {"was_known": True, "snapshot": True}), (400, UNREADABLE)]
+
+
+async def test_a_request_without_a_host_comes_from_this_machine_when_it_came_to_it(
+    client: Client, erasing: FakeErasing
+) -> None:
+    said = POST.replace(b"Host: localhost\r\n", b"").replace(b"1.1", b"1.0")
+    answers = await say(client, said + b"Content-Length: 25\r\n\r\n" + NUMBER_IN_JSON)
+    assert answers == [(200, {"was_known": True, "snapshot": True})]
+
+
+@pytest.mark.parametrize("bug", [RuntimeError("a bug"), TimeoutError("a bug"), OSError("a bug")])
+async def test_a_bug_is_a_500_that_does_not_say_more_and_is_reported(
+    client: Client, erasing: FakeErasing, bugs: Bugs, bug: Exception
+) -> None:
+    erasing.answer = bug
+    assert await erase(client) == (500, {"error": "a bug of tanima - see its log"})
+    assert bugs.reported == [("admin", bug)]
+    bugs.reported.clear()

@@ -1,109 +1,12 @@
 """How many connections there are, how slow they may be, and how much they may say: over real sockets."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
-from aiohttp import web
 
 from proxy.web import connections
-from proxy.web.connections import SwitchServer
-
-ANSWER = b'{"target": "queue/200"}'
-REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class Answers:
-    """Answers everything with the default, when it is let."""
-
-    def __init__(self) -> None:
-        self.connections = 3
-        self.body = ANSWER
-        self.asked = 0
-        self.unreadable = 0
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        self.asked += 1
-        await self.may_answer.wait()
-        return web.Response(body=self.body)
-
-    def answer_unreadable(self, exc: BaseException | None) -> web.Response:
-        assert exc is None
-        self.unreadable += 1
-        response = web.Response(body=ANSWER)
-        response.force_close()
-        return response
-
-
-class Running:
-    """A server with these answers."""
-
-    def __init__(self) -> None:
-        self.answers = Answers()
-        self.server = SwitchServer(self.answers)
-        self.runner = web.ServerRunner(self.server, shutdown_timeout=1)
-        self._peers: list[asyncio.StreamWriter] = []
-
-    async def start(self) -> None:
-        await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
-
-    async def stop(self) -> None:
-        await self.runner.cleanup()
-        for writer in self._peers:
-            writer.close()
-        await asyncio.sleep(0.01)
-
-    async def connect(self, *said: bytes, answers: int = 0) -> Peer:
-        """Open a connection, say something, and take some answers."""
-        with socket.socket() as opened:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            opened.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(opened, self.runner.addresses[0])
-            reader, writer = await asyncio.open_connection(sock=opened.dup())
-        self._peers.append(writer)
-        for piece in said:
-            writer.write(piece)
-        for _ in range(answers):
-            await asyncio.wait_for(reader.readuntil(ANSWER), 5)
-        await asyncio.sleep(0.02)
-        return reader, writer
-
-
-@pytest.fixture
-async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    monkeypatch.setattr(connections, "SWEEP", 0.02)
-    running = Running()
-    await running.start()
-    yield running
-    await running.stop()
-    await asyncio.sleep(0.02)
-    assert running.server._sweeping is None
-    assert not running.server.asking
-    assert not running.server.stalled
-
-
-async def is_closed(peer: Peer, within: float = 0.1) -> bool:
-    """Tell whether the server closes a connection, with everything that is still to come read."""
-    try:
-        await asyncio.wait_for(peer[0].read(), within)
-    except TimeoutError:
-        return False
-    except ConnectionResetError:
-        return True
-    return True
-
-
-async def is_answered(peer: Peer, said: bytes = REQUEST) -> bool:
-    peer[1].write(said)
-    return (await asyncio.wait_for(peer[0].readuntil(b"}"), 5)).endswith(ANSWER)
-
+from proxy.web.connections import LimitedServer
+from tests.unit.web.listening import ANSWER, REQUEST, Peer, Running, everything, is_answered, is_closed
 
 # ---------------------------------------------------------------------------------------- how many
 
@@ -275,23 +178,6 @@ async def test_who_has_not_taken_his_answer_for_a_while_makes_room(
 LINES = b"".join(b"X-%d: %s\r\n" % (place, b"9" * 1000) for place in range(40))
 
 
-async def everything(running: Running, *said: bytes) -> bytes:
-    """Send bytes whether the server takes them or not, and return all that it says."""
-    loop = asyncio.get_running_loop()
-    with socket.socket() as opened:
-        opened.setblocking(False)
-        await loop.sock_connect(opened, running.runner.addresses[0])
-        received = b""
-        with suppress(ConnectionError):
-            for piece in said:
-                await loop.sock_sendall(opened, piece)
-                await asyncio.sleep(0)
-        with suppress(ConnectionError):
-            while piece := await asyncio.wait_for(loop.sock_recv(opened, 65536), 5):
-                received += piece
-        return received
-
-
 @pytest.mark.parametrize("size", [100, 5000, 1_000_000])
 async def test_an_endless_head_gets_the_default_however_it_is_cut(running: Running, size: int) -> None:
     said = b"GET / HTTP/1.1\r\nHost: x\r\n" + LINES
@@ -312,13 +198,13 @@ async def test_an_endless_head_after_a_request_gets_the_default_too(running: Run
 async def test_an_endless_head_that_is_there_before_anybody_waits_gets_the_default_too(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asks_at_once(server: SwitchServer, connection: connections.SwitchConnection) -> None:
+    def asks_at_once(server: LimitedServer, connection: connections.LimitedConnection) -> None:
         asks(server, connection)
         monkeypatch.undo()
         connection.data_received(b"GET / HTTP/1.1\r\n" + LINES)
 
-    asks = SwitchServer.asks
-    monkeypatch.setattr(SwitchServer, "asks", asks_at_once)
+    asks = LimitedServer.asks
+    monkeypatch.setattr(LimitedServer, "asks", asks_at_once)
     assert (await everything(running)).endswith(ANSWER)
     assert (running.answers.asked, running.answers.unreadable) == (0, 1)
 

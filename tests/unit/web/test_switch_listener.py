@@ -8,34 +8,24 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import BaseTestServer, TestClient
+from aiohttp.test_utils import TestClient
 
 from proxy.deployment import Deployment
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.model import Call, Decision, Reason
 from proxy.phone import PhoneNumber
 from proxy.web.access import Access
-from proxy.web.switch import Answered, Answering, SwitchListener
+from proxy.web.switch import SLACK, Answered, Answering, SwitchListener
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, After, Bugs, FakeAdapter
+from tests.unit.web.listening import ListenerServer
 
 DEFAULT = {"target": "queue/200"}
 GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
 RULES = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
 
 Client = TestClient[web.BaseRequest, None]
-Connect = Callable[["ListenerServer"], Awaitable[Client]]
-
-
-class ListenerServer(BaseTestServer):
-    """aiohttp's test server around a SwitchListener."""
-
-    def __init__(self, listener: SwitchListener) -> None:
-        super().__init__()
-        self.listener = listener
-
-    async def _make_runner(self, **_: Any) -> web.ServerRunner:
-        return web.ServerRunner(self.listener.server())
+Connect = Callable[[ListenerServer], Awaitable[Client]]
 
 
 class Observed(list[Answered]):
@@ -302,3 +292,21 @@ async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_
     assert await heard(client, "/musteri.json?telefon=05301234567") == {"target": "ivr/10"}
     assert await before == GREETED
     assert bugs.reported == []
+
+
+async def test_the_end_waits_as_long_as_a_deadline_allows_that_was_made_longer_meanwhile(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    def with_deadline(seconds: float) -> Answering:
+        slow = configured(FakeAdapter(After(0.8, AHMET)), switch={"default": "queue/200", "deadline": seconds})
+        return Answering("/musteri.json", MusteriTanima(), Deployment(slow).router)
+
+    listener = SwitchListener(with_deadline(0.1), observed.append, bugs)
+    assert listener.answers_within == pytest.approx(0.1 + SLACK)
+    client = await aiohttp_client(ListenerServer(listener))
+    listener.answering = with_deadline(2)
+    asking = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
+    await asyncio.sleep(0.05)
+    assert client.server.runner is not None
+    await client.server.runner.cleanup()
+    assert await asking == {"name": "Ahmet Yılmaz", "target": "queue/200"}

@@ -1,0 +1,23 @@
+"""A server whose listener answers everything when it is let."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from proxy.web import connections
+from tests.unit.web.listening import Running
+
+
+@pytest.fixture
+async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr(connections, "SWEEP", 0.02)
+    running = Running()
+    await running.start()
+    yield running
+    await running.stop()
+    await asyncio.sleep(0.02)
+    assert running.server._sweeping is None
+    assert not running.server.asking
+    assert not running.server.stalled
+    assert not running.server.pipelining
