@@ -1,5 +1,6 @@
 """What the two READMEs show is run, and what they list is complete."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from proxy.model import Reason, Via
 from proxy.rules.comparison import OPERATORS
 from proxy.rules.situation import Standing
 from proxy.target import NUMBERED
+from proxy.testing import faults
+from proxy.testing.tcp_link import Fault
 from tests.readme.pages import ROOT, blocks, commands, read, run, shown_and_printed, spans, tables, write_files
 
 READMES = ("README.md", "README.tr.md")
@@ -38,6 +41,13 @@ def test_the_adapter_to_copy_passes_the_contract(readme: str, tmp_path: Path) ->
     printed = run(f"{sys.executable} -m pytest -q -p no:cacheprovider test_phonebook.py", tmp_path)
     assert re.search(r"^\d\d+ passed in", printed, re.MULTILINE), printed
     assert "skipped" not in printed
+
+
+def test_the_faults_that_an_adapter_can_be_tried_with_are_listed(readme: str) -> None:
+    there = {name for name, thing in vars(faults).items() if isinstance(thing, Fault)}
+    there |= {name for name, thing in vars(faults).items() if name[0] != "_" and inspect.isfunction(thing)}
+    assert len(there) == 8
+    assert there <= {span.partition("(")[0] for span in spans(readme)}
 
 
 def test_the_adapter_to_copy_is_short(readme: str) -> None:
