@@ -108,6 +108,20 @@ async def _given(answer: object) -> object:
     return answer() if callable(answer) else answer
 
 
+class Lifelong(FakeAdapter):
+    """An adapter that notes its life."""
+
+    def __init__(self, *answers: object) -> None:
+        super().__init__(*answers)
+        self.life: list[str] = []
+
+    async def open(self) -> None:
+        self.life.append("open")
+
+    async def close(self) -> None:
+        self.life.append("close")
+
+
 @dataclass
 class Bugs:
     """What was reported as a bug."""

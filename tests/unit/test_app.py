@@ -23,25 +23,11 @@ from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
 from proxy.web.switch import Answered
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Stubborn
+from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
 
 ANYWHERE = ("127.0.0.1", 0)
 KEY = "made-up-made-up-made-up"
 AHMET_SAID = {"name": "Ahmet Yılmaz", "target": "queue/200"}
-
-
-class Lifelong(FakeAdapter):
-    """An adapter that notes its life."""
-
-    def __init__(self, *answers: object) -> None:
-        super().__init__(*answers)
-        self.life: list[str] = []
-
-    async def open(self) -> None:
-        self.life.append("open")
-
-    async def close(self) -> None:
-        self.life.append("close")
 
 
 class Told:

@@ -14,7 +14,18 @@ from proxy.rules import Standing
 from proxy.rules.situation import CallerIs, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
 from proxy.sources import Asked
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER, After, Bugs, FakeAdapter, FakeEnricher, Stubborn, call
+from tests.unit.fakes import (
+    AHMET,
+    MONDAY_NOON,
+    NUMBER,
+    After,
+    Bugs,
+    FakeAdapter,
+    FakeEnricher,
+    Lifelong,
+    Stubborn,
+    call,
+)
 
 OFFICE = {"days": "mon-fri", "from": "09:00", "to": "18:00", "holidays": "TR", "closed": [date(2026, 11, 24)]}
 
@@ -37,20 +48,6 @@ class Slow(FakeAdapter):
 
     async def close(self) -> None:
         await Stubborn(0.3).wait()
-
-
-class Lifelong(FakeAdapter):
-    """An adapter that notes its life."""
-
-    def __init__(self, *answers: object) -> None:
-        super().__init__(*answers)
-        self.life: list[str] = []
-
-    async def open(self) -> None:
-        self.life.append("open")
-
-    async def close(self) -> None:
-        self.life.append("close")
 
 
 class Hanging(FakeAdapter):
