@@ -5,15 +5,15 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test chaos soak bench parts lint unit components end-to-end servers clean
+.PHONY: run test chaos soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 
-# two at once: those that start the command, and all others
+# three at once: those that start the command, those of them that try the promises, and all others
 test: $(VENV)/dev.stamp servers
-	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end
+	@$(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end promises
 
 # P1 to P20 with real servers and faults, ten to fifteen minutes; only some of them: make chaos ONLY="P1 P17"
 chaos: $(VENV)/dev.stamp servers
@@ -40,7 +40,10 @@ components: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e
 
 end-to-end: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py
+
+promises: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/e2e/test_promises.py tests/e2e/test_logs_of_all_servers.py
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components

@@ -24,6 +24,8 @@ RECOVERY = 10.0
 
 CACHE = "ttl = 0.01\nnegative_ttl = 0.01\nstale = 0"
 LIMITS = "timeout = 0.4"
+SHORT_LIMITS = f"{LIMITS}\nbreaker_pause = 1"
+"""Where there is little time: else all the limits are those that a source has by default"""
 FOUND = "queue/201"
 """Where somebody who is known goes; nobody is ever sent there blindly"""
 
@@ -37,6 +39,10 @@ class Breakable:
     caller: str
     fail: Callable[[], Awaitable[None]]
     come_back: Callable[[], Awaitable[None]]
+
+
+def limits_of(world: World) -> str:
+    return LIMITS if world.scale.slack == 0 else SHORT_LIMITS
 
 
 async def calls_in_an_outage(world: World, server: Breakable, outage: float, seen: Seen) -> None:
@@ -89,7 +95,7 @@ async def frozen_servers_keep_nobody_waiting(world: World) -> Seen:
         server = await asyncio.to_thread(world.database, server_kind)
         database = database_kind(server)
         await asyncio.to_thread(database.fill)
-        sources = source("sql", database.options(), LIMITS)
+        sources = source("sql", database.options(), limits_of(world))
         await calls_in_an_outage(
             world,
             Breakable(kind, sources, PEOPLE[0].number, _in_a_thread(server.freeze), _in_a_thread(server.thaw)),
@@ -102,7 +108,7 @@ async def frozen_servers_keep_nobody_waiting(world: World) -> Seen:
             world,
             Breakable(
                 "HTTP",
-                over_http(port, LIMITS),
+                over_http(port, limits_of(world)),
                 PEOPLE[0].number,
                 _in_a_thread(lambda: process.send_signal(signal.SIGSTOP)),
                 _in_a_thread(lambda: process.send_signal(signal.SIGCONT)),
@@ -121,7 +127,7 @@ async def a_server_that_is_back_is_soon_found(world: World) -> Seen:
         server = await asyncio.to_thread(world.database, server_kind)
         database = database_kind(server)
         await asyncio.to_thread(database.fill)
-        sources = source("sql", database.options(), LIMITS)
+        sources = source("sql", database.options(), limits_of(world))
 
         def kill(server: DatabaseServer = server) -> None:
             kill_at_once(server)
@@ -138,7 +144,7 @@ async def a_server_that_is_back_is_soon_found(world: World) -> Seen:
             async def come_back(link: TcpLink = link) -> None:
                 link.fault = None
 
-            breakable = Breakable(name, over_http(link.port, LIMITS), PEOPLE[0].number, fail, come_back)
+            breakable = Breakable(name, over_http(link.port, limits_of(world)), PEOPLE[0].number, fail, come_back)
             await calls_in_an_outage(world, breakable, outage, seen)
     return seen
 

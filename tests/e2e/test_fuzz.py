@@ -23,7 +23,7 @@ from tests.e2e.running import Serving
 MARK = "fuzzmark"
 """In everything that is sent, so that it would be seen where it does not belong"""
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "2000"))
+INPUTS = int(os.environ.get("FUZZ_INPUTS", "1000"))
 """For each of two servers"""
 LONGEST = 30.0 * max(1, INPUTS / 2000)
 """Seconds after which no more is tried"""
