@@ -159,9 +159,9 @@ class Server:
         was_known = self.deployment.forget(number)
         for upstream in self._leaving:
             upstream.forget(number)
-        await self._keeper.write(anyway=True)
+        has_snapshot = await self._keeper.write(anyway=True)
         logs.erased(was_known)
-        return Erased(was_known, self._keeper.has_snapshot)
+        return Erased(was_known, has_snapshot)
 
     async def _read_again(self, reread: Callable[[], Configuration]) -> Configuration:
         """Read the configuration in a thread, as files may lie on a disk that hangs. Raises ConfigError."""
@@ -197,10 +197,10 @@ class Server:
         if self._listener is not None:
             self._listener.answering = new.answering()
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
-        await self._keeper.change(snapshot_of(configuration))
         if leaving := {*old.upstreams.values()} - kept:
             self._leaving |= leaving
             detach(self._retire(leaving))
+        await self._keeper.change(snapshot_of(configuration))
 
     async def _retire(self, upstreams: set[Upstream]) -> None:
         """Close sources when the lookups that still ask them have ended."""
@@ -213,7 +213,12 @@ class Server:
         if runner not in self._runners:
             await runner.setup()
             self._runners.append(runner)
-        await site_of(runner).start()
+        site = site_of(runner)
+        try:
+            await site.start()
+        except OSError:
+            await site.stop()  # or the runner would keep it
+            raise
         port: int = runner.addresses[0][1]
         return port
 

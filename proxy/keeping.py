@@ -24,23 +24,17 @@ class Keeper:
         self._written = (-1, -1)
         """Of which state the file was made"""
 
-    @property
-    def has_snapshot(self) -> bool:
-        """Whether the configuration has one."""
-        return self._snapshot is not None
-
     async def take_up(self, caps: Caps) -> None:
         """Take what was known into the cache."""
-        if self._snapshot is None:
-            return
-        await self._hold(self._snapshot)
-        started = time.monotonic()
-        try:
-            count = await self._snapshot.read_into(self._cache(), caps)
-        except SnapshotError as exc:
-            logs.snapshot_failed(exc)
-        else:
-            logs.snapshot_read(count, time.monotonic() - started)
+        if self._snapshot is not None:
+            await self._hold(self._snapshot)
+            started = time.monotonic()
+            try:
+                count = await self._snapshot.read_into(self._cache(), caps)
+            except SnapshotError as exc:
+                logs.snapshot_failed(exc)
+            else:
+                logs.snapshot_read(count, time.monotonic() - started)
         self._is_taken_up = True
 
     async def change(self, snapshot: Snapshot | None) -> None:
@@ -51,8 +45,8 @@ class Keeper:
             await self._hold(snapshot)
         if before is not None:
             before.let_go()
-            if snapshot is None or snapshot.file != before.file:
-                self._left.append(before)
+            self._left.append(before)
+        self._left = [each for each in self._left if snapshot is None or each.file != snapshot.file]
 
     async def keep(self, every: Callable[[], float]) -> None:
         """Write it again and again, so many seconds after the last time."""
@@ -69,26 +63,33 @@ class Keeper:
         except Exception as exc:  # noqa: BLE001 - the next one may be written
             logs.bug("snapshot", exc)
 
-    async def write(self, *, anyway: bool = False) -> None:
-        """Write what has changed since the last time, or `anyway`. Raises SnapshotError.
+    async def write(self, *, anyway: bool = False) -> bool:
+        """Write what has changed since the last time, or `anyway`, and tell whether there is a file of it.
 
-        Before what was known is taken up, nothing is written: it would be lost.
+        Before what was known is taken up, nothing is written: it would be lost. Raises SnapshotError.
         """
         self._asked += anyway
         async with self._writing:
             snapshot, cache = self._snapshot, self._cache()
             state = self._asked, cache.changes
-            if snapshot is not None and self._is_taken_up and state != self._written:
+            is_there = snapshot is not None and self._is_taken_up
+            if snapshot is not None and is_there and state != self._written:
                 await snapshot.write(cache)
                 self._written = state
             while self._left:
-                await self._left[0].remove()
-                del self._left[0]
+                await self._remove(self._left.pop())
+            return is_there
 
     def let_go(self) -> None:
         """Say that this server does not have it any more."""
         if self._snapshot is not None:
             self._snapshot.let_go()
+
+    async def _remove(self, snapshot: Snapshot) -> None:
+        try:
+            await snapshot.remove()
+        except SnapshotError as exc:
+            logs.snapshot_failed(exc)
 
     async def _hold(self, snapshot: Snapshot) -> None:
         try:

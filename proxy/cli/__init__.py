@@ -1,4 +1,4 @@
-"""The command line: `tanima serve`, `check`, `route`, `sources` and `demo`."""
+"""The command line: `tanima serve`, `check`, `route`, `sources`, `init`, `erase` and `demo`."""
 
 import logging
 import os
@@ -13,7 +13,13 @@ __all__ = ["main", "run"]
 
 def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
-    code = main()
+    try:
+        code = main()
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except Exception:  # noqa: BLE001 - told as Python tells it, but for waiting
+        sys.excepthook(*sys.exc_info())
+        code = 1
     for handler in logging.getLogger().handlers:
         handler.flush()
     with suppress(OSError, AttributeError):  # the reader has left, or there is none

@@ -26,13 +26,10 @@ async def erase(configuration: Configuration, text: str) -> list[str]:
         told = await _by_the_server(settings.admin, settings.admin.listen, number)
         if told is not None:
             return told
-    snapshot = snapshot_of(configuration)
-    if snapshot is None and settings.admin.listen is None:
-        raise ProxyError("there is no way to a running server - allowed: a configuration with [admin] listen")
-    told = [_nobody_at(settings.admin.listen)]
+    nobody, snapshot = _nobody_at(settings.admin.listen), snapshot_of(configuration)
     if snapshot is None:
-        return [*told, "snapshot: none, so nothing is kept"]
-    return [*told, f"snapshot: {'erased' if await snapshot.erase(number.e164) else 'nothing was there'}"]
+        raise ProxyError(f"{nobody}, and there is no snapshot: nothing was erased - allowed: a server that can be told")
+    return [nobody, f"snapshot: {'erased' if await snapshot.erase(number.e164) else 'nothing was there'}"]
 
 
 def _nobody_at(listen: tuple[str, int] | None) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ LARGEST_ENTRY = 16 * 1024
 """Bytes for each entry that the cache may hold, above which a file is not read: it would fill the memory."""
 
 
+_UNKNOWN = "and tanima erase cannot know that this server has it"
+
+
 @dataclass(frozen=True, slots=True)
 class Caps:
     """For how long, in seconds, entries may be good from now on at the most, whatever the file says."""
@@ -42,8 +46,8 @@ class Snapshot:
     def __init__(
         self, file: Path, secret: str, made_by: str, clock: Callable[[], float], wall_clock: Callable[[], float]
     ) -> None:
-        self.file = file
-        self._lock = Lock(file)
+        self.file = Path(os.path.realpath(file))  # where it is a link, the link stays one
+        self._lock = Lock(self.file)
         self._secret = secret.encode()
         self._made_by = made_by
         self._clock = clock
@@ -114,19 +118,27 @@ class Snapshot:
             raise SnapshotError("the snapshot has entries of another form, and is not used") from exc
 
     def _hold(self) -> None:
-        with trouble_is_told():
-            if not self._lock.share():
-                raise SnapshotError("somebody else keeps the snapshot locked")
+        try:
+            is_shared = self._lock.share()
+        except OSError as exc:
+            raise SnapshotError(f"the lock of the snapshot cannot be had ({exc.strerror}), {_UNKNOWN}") from exc
+        if not is_shared:
+            raise SnapshotError(f"somebody else keeps the snapshot locked, {_UNKNOWN}")
 
     def _remove(self) -> None:
-        with trouble_is_told():
+        try:
             clear(self.file)
             self.file.unlink(missing_ok=True)
+        except OSError as exc:
+            raise SnapshotError(f"a snapshot that is no longer used cannot be removed ({exc.strerror})") from exc
 
     def _erase(self, e164: str) -> bool:
-        with trouble_is_told():
-            if not self._lock.take():
-                raise SnapshotError("a server that runs has the snapshot - allowed: one with [admin] listen, or none")
+        try:
+            is_free = self._lock.take()
+        except OSError as exc:
+            raise SnapshotError(f"the lock of the snapshot cannot be had ({exc.strerror})") from exc
+        if not is_free:
+            raise SnapshotError("a server that runs has the snapshot - allowed: one with [admin] listen, or none")
         try:
             return self._erased(e164)
         finally:

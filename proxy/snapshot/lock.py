@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 5.0
@@ -42,7 +43,10 @@ class Lock:
 
     def _open(self, make: int = 0) -> None:
         if self._descriptor is None:
-            self._descriptor = os.open(self._file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | make, 0o600)
+            self._descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | make, 0o644)
+            if make:
+                with suppress(OSError):  # it is somebody else's, who has done so
+                    os.fchmod(self._descriptor, 0o644)  # whoever may reach it must be able to take it
 
     def _take(self, how: int) -> bool:
         assert self._descriptor is not None  # noqa: S101 - for the type checker: it has been opened

@@ -52,7 +52,6 @@ class NewFile:
     def open(self) -> None:
         """Begin it."""
         with trouble_is_told():
-            self._file = Path(os.path.realpath(self._file))  # where it is a link, it stays one
             clear(self._file)
             beginning = f".{self._file.name}.{os.getpid()}."
             descriptor, name = tempfile.mkstemp(".new", beginning, self._file.parent)  # 0600, and no link is followed

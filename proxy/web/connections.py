@@ -185,7 +185,8 @@ class LimitedConnection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Have aiohttp read what has come, but no more requests than may wait to be answered."""
         pieces = self._pieces
-        pieces.add(data)
+        if not self._is_broken:
+            pieces.add(data)
         while not self._is_broken:
             is_in_a_body = not self._coming.is_eof()
             piece = pieces.take_all() if self._upgraded else pieces.take(is_in_a_body=is_in_a_body)

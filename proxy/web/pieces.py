@@ -7,7 +7,7 @@ class Pieces:
     """What has come over a connection and is not read yet, in pieces of at most `most` bytes.
 
     A piece ends where a head may. Where something that is no request stands behind a good one in the same piece, the
-    parser complains of it and forgets the good one.
+    parser complains of it and forgets the good one. In a piece that begins in a body, that may still happen.
     """
 
     __slots__ = ("_came", "_most", "_place")

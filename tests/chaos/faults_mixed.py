@@ -12,6 +12,7 @@ from proxy.testing import HttpCrm, Request, TcpLink, faults
 from proxy.testing.behaviours import HOSTILE_VALUES, alternating, failures
 from proxy.testing.http_crm import Behaviour
 from proxy.testing.tcp_link import Fault
+from tests.chaos.caller import called_from_afar
 from tests.chaos.load import Heard, Switch, bad_ones, best_of_three, in_ms, number, p99
 from tests.chaos.world import KNOWN, NAME, Process, Seen, World, crm, over_http, reasons, toml
 from tests.e2e.people import PASSWORD, body_of_the_crm
@@ -147,15 +148,15 @@ async def mixed_calls(world: World, calls: int, rate: float) -> tuple[list[Heard
     rounds = [((kind,), LIMITS) for kind in KINDS] + [(KINDS, "")]
     for kinds, limits in rounds:
         world.tell(f"{calls // len(rounds)} calls under faults of {', '.join(kinds)}")
-        async with troubled(world, kinds, limits) as there, Switch(there.serving.port) as switch:
+        async with troubled(world, kinds, limits) as there:
             changing = detach(there.change_faults(world.chance))
-            first = len(heard)
-            heard += await switch.at_rate(rate, map(number, range(first, first + calls // len(rounds))))
+            more, late = await called_from_afar(there.serving.port, rate, len(heard), calls // len(rounds))
+            heard += more
             changing.cancel()
             memory = Process(there.serving.process.pid).memory
             met += there.mixed.met
             counted += reasons(there.serving)
-            lag = max(lag, switch.lag)
+            lag = max(lag, late)
             seen.must(not there.serving.lines("bug"), f"{', '.join(kinds)}: there is a bug in the log")
             seen.must(memory < MOST_MEMORY, f"{', '.join(kinds)}: it takes {memory:.0f} MB")
     seen.figure(f"{len(met)} ways of the CRM met {met.total()} times")

@@ -531,6 +531,7 @@ async def test_an_address_of_the_operator_that_is_taken_keeps_nobody_from_being_
             assert await ask(url) == AHMET_SAID
             await until(lambda: told("admin_unreachable"))
             await asyncio.sleep(1.1)
+            assert [len(runner.sites) for runner in server._runners] == [1, 0], "no try leaves anything behind"
             taken.close()
             await until(lambda: is_open(port))
     assert [port_of for _, port_of, _ in told("admin_unreachable")] == [port]

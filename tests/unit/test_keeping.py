@@ -1,6 +1,7 @@
 """The snapshot of a running server, when it cannot be written or had."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,76 @@ async def test_what_has_not_been_taken_up_yet_is_not_written_over(tmp_path: Path
     assert len(empty) == 1
 
 
+@pytest.mark.parametrize("between", ["other.json", None])
+async def test_a_snapshot_that_is_changed_and_changed_back_is_there(tmp_path: Path, between: str | None) -> None:
+    file, cache = tmp_path / "cache.json", filled()
+    keeper = Keeper(snapshot(file), lambda: cache)
+    await keeper.take_up(CAPS)
+    assert await keeper.write()
+    await keeper.change(snapshot(tmp_path / between) if between else None)
+    await keeper.change(snapshot(file))
+    assert await keeper.write()
+    assert file.exists()
+    keeper.let_go()
+
+
+async def test_a_snapshot_that_a_reload_brings_is_written(tmp_path: Path) -> None:
+    cache = filled()
+    keeper = Keeper(None, lambda: cache)
+    await keeper.take_up(CAPS)
+    assert not await keeper.write(anyway=True)
+    await keeper.change(snapshot(tmp_path / "cache.json"))
+    assert await keeper.write()
+    assert (tmp_path / "cache.json").exists()
+    keeper.let_go()
+
+
+async def test_one_that_is_no_longer_used_and_cannot_be_removed_is_told_of_once(
+    tmp_path: Path, told: list[tuple[str, Any]]
+) -> None:
+    cache = filled()
+    (tmp_path / "a folder").mkdir()
+    keeper = Keeper(snapshot(tmp_path / "a folder"), lambda: cache)
+    await keeper.take_up(CAPS)
+    await keeper.change(snapshot(tmp_path / "cache.json"))
+    told.clear()
+    for _ in range(2):
+        assert await keeper.write(anyway=True), "what counts is the one that is used"
+    ((name, (trouble,)),) = told
+    assert name == "snapshot_failed"
+    assert str(trouble).startswith("a snapshot that is no longer used cannot be removed (")
+    keeper.let_go()
+
+
+async def test_where_the_snapshot_is_a_link_its_target_is_locked_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "cache.json", tmp_path / "cache.json"
+    link.symlink_to(target)
+    cache = filled()
+    keeper = Keeper(snapshot(link), lambda: cache)
+    await keeper.take_up(CAPS)
+    await keeper.write()
+    with pytest.raises(SnapshotError, match="a server that runs has the snapshot"):
+        await snapshot(target).erase(NUMBER.e164)
+    await keeper.change(None)
+    await keeper.write()
+    assert not target.exists()
+
+
+async def test_whoever_may_reach_the_lock_may_take_it(tmp_path: Path) -> None:
+    held = snapshot(tmp_path / "cache.json")
+    before = os.umask(0o077)
+    try:
+        await held.hold()
+    finally:
+        os.umask(before)
+    assert (tmp_path / ".cache.json.lock").stat().st_mode & 0o777 == 0o644
+    held.let_go()
+
+
 async def test_without_a_snapshot_there_is_nothing_to_do(told: list[tuple[str, Any]]) -> None:
     keeper = keeping.Keeper(None, filled)
     await keeper.take_up(CAPS)
-    await keeper.write(anyway=True)
+    assert not await keeper.write(anyway=True)
     keeper.let_go()
-    assert not keeper.has_snapshot
     assert told == []

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from typing import NoReturn
 
 import pytest
@@ -13,17 +14,47 @@ class Left(BaseException):
     """In the place of the end of the process."""
 
 
-def test_the_command_leaves_with_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return what would be flushed (0) before the end, and with which exit code that comes."""
     codes: list[int] = []
 
     def leave(code: int) -> NoReturn:
         codes.append(code)
         raise Left
 
-    monkeypatch.setattr(cli, "main", lambda: 2)
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler := logging.NullHandler()])
     monkeypatch.setattr(handler, "flush", lambda: codes.append(0))
+    return codes
+
+
+def test_the_command_leaves_with_its_exit_code(codes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "main", lambda: 2)
     with pytest.raises(Left):
         cli.run()
     assert codes == [0, 2]
+
+
+@pytest.mark.parametrize(("raised", "code"), [(SystemExit(2), 2), (SystemExit(), 0), (SystemExit("why"), 1)])
+def test_it_leaves_at_once_where_a_command_fails_too(
+    raised: SystemExit, code: int, codes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        raise raised
+
+    monkeypatch.setattr(cli, "main", fail)
+    with pytest.raises(Left):
+        cli.run()
+    assert codes == [0, code]
+
+
+def test_it_leaves_at_once_after_a_bug(
+    codes: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", lambda _type, exc, _traceback: sys.stderr.write(str(exc)))
+    monkeypatch.setattr(cli, "main", lambda: 1 // 0)
+    with pytest.raises(Left):
+        cli.run()
+    assert codes == [0, 1]
+    assert "zero" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from proxy.web.connections import LimitedConnection
 from tests.unit.web.listening import ANSWER, REQUEST, Running, everything, is_answered, is_closed
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -182,3 +183,15 @@ async def test_the_body_of_a_request_behind_an_upgrade_is_no_long_head(running: 
     peer[1].write(bytes(5999))
     assert await is_answered(peer)
     assert (running.answers.asked, running.answers.unreadable) == (3, 0)
+
+
+async def test_nothing_is_kept_of_what_comes_behind_something_that_is_no_request(running: Running) -> None:
+    running.answers.may_answer.clear()
+    peer = await running.connect(REQUEST + b"nonsense\r\n\r\n")
+    (connection,) = running.server.connections
+    assert isinstance(connection, LimitedConnection)
+    peer[1].write(b"x" * 1_000_000)
+    await asyncio.sleep(0.1)
+    assert len(connection._pieces.take_all()) < 65_536
+    running.answers.may_answer.set()
+    assert (await asyncio.wait_for(peer[0].read(), 5)).count(ANSWER) == 2
