@@ -83,7 +83,11 @@ class Adapter(ABC):
         """Keep the configuration. Cheap, and without I/O: `tanima check` does it too."""
 
     async def open(self) -> None:  # noqa: B027 - an adapter without connections needs none
-        """Make ready what lookups share, such as a connection pool. Must succeed while the CRM is down."""
+        """Make ready what lookups share, such as a connection pool. Must succeed while the CRM is down.
+
+        Called once. Nothing is looked up, enriched or completed before it has ended, however long that takes; after
+        it has failed, which is reported as a bug, the adapter is asked all the same.
+        """
 
     @abstractmethod
     async def lookup(self, key: PhoneNumber) -> Contact | Sequence[Contact] | None:

@@ -5,13 +5,17 @@
 Apart from that a CRM that asks to be left alone is left alone for as long as it asks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from proxy.errors import CircuitOpen
+from proxy.errors import CircuitOpen, Overloaded
 
 LONGEST_REST = 3600.0
 """Seconds for which a CRM is left alone at the most, whatever it asks for."""
+
+ABANDONED = 10
+"""Times the limit of an attempt for which one that has not ended takes its place, when nobody waits for it any more."""
 
 RESERVE = 10.0
 """Second attempts that may be made at once, after a time without any."""
@@ -88,7 +92,7 @@ class Breaker:
                 self._change(now + self._pause)
 
     def given_up(self, permit: Permit) -> None:
-        """Take note of an attempt that tells nothing, such as one that was broken off."""
+        """Take note of an attempt that tells nothing, such as one that was broken off. No other verdict is undone."""
         if permit.epoch == self._epoch:
             self._is_trying = False
 
@@ -100,6 +104,72 @@ class Breaker:
         self._open_until = open_until
         self._is_trying = False
         self._epoch += 1
+
+
+class Watched(Breaker):
+    """A breaker that tells `observe` when it has opened, and of which failure, and when it has closed."""
+
+    def __init__(self, failures: int, pause: float, observe: Callable[[State, str], None]) -> None:
+        super().__init__(failures, pause)
+        self._observe = observe
+        self._told = State.CLOSED
+
+    def tell(self, now: float, failure: str = "") -> None:
+        """Tell what has become of it, if that was not told yet."""
+        state = self.state(now)
+        is_closed = state is State.CLOSED
+        if state is not self._told and (is_closed or (failure and state is not State.HALF_OPEN)):
+            self._told = state
+            self._observe(state, "" if is_closed else failure)
+
+
+class Bulkhead:
+    """At most `places` attempts at once: those that somebody waits for, and those that have not ended without.
+
+    The latter count for `patience` seconds: some hang for ever, and a few each day would take all places in the end.
+    """
+
+    def __init__(self, places: int, patience: float) -> None:
+        self.waited_for = 0
+        self._places = places
+        self._patience = patience
+        self._abandoned: dict[object, float] = {}
+
+    def admit(self, breaker: Watched, now: float) -> Permit:
+        """Return the breaker's leave to make an attempt. Raises CircuitOpen or Overloaded.
+
+        When all places are taken by what nobody waits for any more, the source hangs: that counts as a failure, and
+        the one attempt that tries whether it is back needs no place.
+        """
+        taken = self._taken(now)
+        is_full = taken >= self._places
+        if is_full and self.waited_for:
+            raise Overloaded(f"not asked: {taken} lookups are under way")
+        is_trying = breaker.state(now) is State.HALF_OPEN
+        permit = breaker.enter(now)
+        if is_full and not is_trying:
+            refusal = Overloaded(f"not asked: {taken} lookups have not ended")
+            breaker.failed(permit, now)
+            breaker.tell(now, str(refusal))
+            raise refusal
+        return permit
+
+    def abandoned(self, attempt: object, now: float) -> None:
+        """Take note of an attempt that nobody waits for any more, and that has not ended."""
+        self._abandoned[attempt] = now
+
+    def ended(self, attempt: object) -> None:
+        """Take note that an attempt has ended."""
+        self._abandoned.pop(attempt, None)
+
+    def clear(self) -> None:
+        """Have only those count that somebody waits for."""
+        self._abandoned.clear()
+
+    def _taken(self, now: float) -> int:
+        while self._abandoned and now >= next(iter(self._abandoned.values())) + self._patience:
+            del self._abandoned[next(iter(self._abandoned))]
+        return self.waited_for + len(self._abandoned)
 
 
 class RetryBudget:

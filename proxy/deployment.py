@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from proxy import detached
-from proxy.adapter import Adapter
 from proxy.cache import ContactCache
 from proxy.config.load import Configuration, ConfiguredSource
 from proxy.config.settings import CacheSettings, RuleSettings, Settings, SourceSettings
@@ -122,22 +121,25 @@ class Deployment:
         return self.directory.forget(number)
 
     async def open(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
-        """Open the adapters of some sources, within OPENING unless other seconds are given."""
-        await self._all(upstreams, lambda adapter: adapter.open(), OPENING if seconds is None else seconds)
+        """Open the adapters of some sources, within OPENING unless other seconds are given.
+
+        One that takes longer goes on opening; its source is not asked before that has ended.
+        """
+        await self._all(upstreams, lambda upstream: upstream.open(), OPENING if seconds is None else seconds)
 
     async def close(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
         """Close the adapters of some sources, within CLOSING unless other seconds are given."""
-        await self._all(upstreams, lambda adapter: adapter.close(), CLOSING if seconds is None else seconds)
+        await self._all(upstreams, lambda upstream: upstream.adapter.close(), CLOSING if seconds is None else seconds)
 
     async def _all(
-        self, upstreams: Iterable[Upstream], act: Callable[[Adapter], Awaitable[None]], seconds: float
+        self, upstreams: Iterable[Upstream], act: Callable[[Upstream], Awaitable[None]], seconds: float
     ) -> None:
         """Let adapters do something at once; one that fails or hangs must not keep the others from answering."""
 
-        async def do(adapter: Adapter) -> None:
-            await act(adapter)
+        async def do(upstream: Upstream) -> None:
+            await act(upstream)
 
-        tasks = {upstream.name: detach(do(upstream.adapter)) for upstream in upstreams}
+        tasks = {upstream.name: detach(do(upstream)) for upstream in upstreams}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=seconds)
         for name, task in tasks.items():

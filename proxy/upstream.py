@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from proxy.adapter import Adapter, Completing, Enriching, Forgetting
-from proxy.breaker import Breaker, Permit, RetryBudget, State
+from proxy.breaker import ABANDONED, Bulkhead, RetryBudget, State, Watched
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
 from proxy.model import Contact, as_contacts
@@ -48,7 +48,7 @@ class Guarded:
     state: State
     """`open`, `throttled` or `closed`"""
     reason: str = ""
-    """The failure that led to it"""
+    """The failure that led to it; after `steps and maps: ` where only those are left alone"""
 
 
 class Upstream:
@@ -70,15 +70,20 @@ class Upstream:
         self.adapter = adapter
         self._limits = limits
         self._on_bug = on_bug
-        self._observe = observe
-        self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause)
-        self._completing = Breaker(limits.breaker_failures, limits.breaker_pause)
-        self._is_of_use: bool | None = None  # whether contacts are of use before they are completed; None: not seen yet
+
+        def watched(about: str = "") -> Watched:
+            def tell(state: State, failure: str) -> None:
+                observe(Guarded(name, state, failure and about + failure))
+
+            return Watched(limits.breaker_failures, limits.breaker_pause, tell)
+
+        self._breaker = watched()
+        self._completing = watched("steps and maps: ")
+        self._was_of_use = False  # whether the contact whose completing failed last was of use all the same
         self._budget = RetryBudget(limits.retry_budget)
-        self._told = State.CLOSED
+        self._bulkhead = Bulkhead(limits.concurrency, ABANDONED * limits.timeout)
+        self._is_opening = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._waited_for: set[asyncio.Task[Any]] = set()
-        self._places: set[asyncio.Task[Any]] = set()  # those that count for the bulkhead
 
     @property
     def under_way(self) -> int:
@@ -89,6 +94,14 @@ class Upstream:
         """Wait until what is under way has ended, but no longer than so many seconds."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def open(self) -> None:
+        """Open the adapter. Until that has ended, well or badly, the source is not asked."""
+        self._is_opening = True
+        try:
+            await self.adapter.open()
+        finally:
+            self._is_opening = False
 
     async def lookup(self, number: PhoneNumber) -> tuple[Contact, ...]:
         """Return the contacts that the source has for `number`. Raises AdapterError."""
@@ -112,8 +125,8 @@ class Upstream:
     async def complete(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, AdapterError | None]:
         """Return `contact` with what its own source adds, and the failure that ended it early, if one did.
 
-        It is asked once, and for no longer than one attempt; for a while not at all, after it has added nothing but
-        failures. Raises AdapterError when the contact is of no use so.
+        It is asked once, and for no longer than one attempt; after nothing but failures for a while not at all, and
+        the contact is worth then what it was at the last of them. Raises AdapterError when it is of no use so.
         """
         if not isinstance(self.adapter, Completing):
             return contact, None
@@ -123,22 +136,25 @@ class Upstream:
             async for version in completing.complete(contact, number):
                 versions.append(_more_of(contact, version))  # noqa: PERF401 - those before a failure count
 
-        def has_gained() -> bool:
-            return len(versions) > 1 and (versions[-1] != contact or not self._is_of_use)
-
         try:
-            permit = self._admit(self._completing)
-        except AdapterError as exc:
-            if not self._is_of_use:
-                raise
-            return contact, exc
+            permit = self._completing.enter(_now())
+        except CircuitOpen as exc:
+            if self._was_of_use:
+                return contact, exc
+            raise
         failure: AdapterError | None = None
         try:
-            await self._judged(self._completing, permit, ask, has_gained)
+            await self._limited(detach(ask()))
         except AdapterError as exc:
             failure = exc
-        if failure is not None or len(versions) > 1:
-            self._is_of_use = self._is_of_use is not False and contact in versions[1:2]
+            self._was_of_use = len(versions) > 1
+            if not self._rests(exc) and versions[-1] == contact:
+                self._completing.failed(permit, _now())
+        finally:
+            if versions[-1] != contact:
+                self._completing.succeeded(permit)
+            self._completing.given_up(permit)  # without failure too: it may be that nothing had to be asked
+            self._completing.tell(_now(), str(failure or ""))
         if failure is not None and len(versions) == 1:
             raise failure
         return versions[-1], failure
@@ -185,73 +201,41 @@ class Upstream:
 
     async def _guarded(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Make one attempt, unless the source must not be asked. Raises AdapterError."""
-        return await self._judged(self._breaker, self._admit(self._breaker), ask)
-
-    def _admit(self, breaker: Breaker) -> Permit:
-        """Return the leave to make an attempt. Raises CircuitOpen or Overloaded.
-
-        When all places are taken by what nobody waits for any more, the source hangs: that counts as a failure, and
-        the one attempt that tries whether it is back needs no place.
-        """
-        now, is_full = _now(), len(self._places) >= self._limits.concurrency
-        if is_full and self._waited_for:
-            raise Overloaded(f"not asked: {len(self._places)} lookups are under way")
-        is_trying = breaker.state(now) is State.HALF_OPEN
-        permit = breaker.enter(now)
-        if is_full and not is_trying:
-            refusal = Overloaded(f"not asked: {len(self._places)} lookups have not ended")
-            breaker.failed(permit, now)
-            self._tell(str(refusal))
-            raise refusal
-        return permit
-
-    async def _judged(
-        self,
-        breaker: Breaker,
-        permit: Permit,
-        ask: Callable[[], Coroutine[Any, Any, T]],
-        has_gained: Callable[[], bool] = lambda: False,
-    ) -> T:
-        """Make one attempt, and let the breaker know: a failure after something was gained is none to it."""
-        try:
-            answer = await self._limited(ask)
-        except AdapterError as exc:
-            now = _now()
-            if isinstance(exc, Unavailable) and exc.retry_after is not None:
-                breaker.given_up(permit)
-                for each in (self._breaker, self._completing):
-                    each.rest(exc.retry_after, now)
-            elif has_gained():
-                self._answered(breaker, permit)
-            else:
-                breaker.failed(permit, now)
-            self._tell(str(exc))
-            raise
-        except BaseException:
-            breaker.given_up(permit)
-            raise
-        self._answered(breaker, permit)
-        return answer
-
-    def _answered(self, breaker: Breaker, permit: Permit) -> None:
-        if breaker.succeeded(permit):
-            self._places &= self._waited_for  # it is back; what hangs from before may do so for ever
-        self._tell("")
-
-    def _tell(self, reason: str) -> None:
-        """Tell when the source is left alone, in all or in part, and when it is asked as usual again."""
-        states = {breaker.state(_now()) for breaker in (self._breaker, self._completing)}
-        state = next(each for each in (State.THROTTLED, State.OPEN, State.HALF_OPEN, State.CLOSED) if each in states)
-        is_news = state is State.CLOSED or (state is not State.HALF_OPEN and reason)
-        if is_news and state is not self._told:
-            self._told = state
-            self._observe(Guarded(self.name, state, reason))
-
-    async def _limited(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._is_opening:
+            raise CircuitOpen("not asked: it is still being opened")
+        permit = self._bulkhead.admit(self._breaker, _now())
         task = detach(ask())
-        for tasks in (self._tasks, self._waited_for, self._places):
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        task.add_done_callback(self._bulkhead.ended)
+        self._bulkhead.waited_for += 1
+        try:
+            answer = await self._limited(task)
+        except AdapterError as exc:
+            if not self._rests(exc):
+                self._breaker.failed(permit, _now())
+                self._breaker.tell(_now(), str(exc))
+            raise
+        else:
+            if self._breaker.succeeded(permit):
+                self._bulkhead.clear()  # it is back; what hangs from before may do so for ever
+            self._breaker.tell(_now())
+            return answer
+        finally:
+            self._breaker.given_up(permit)
+            self._bulkhead.waited_for -= 1
+            if not task.done():
+                self._bulkhead.abandoned(task, _now())
+
+    def _rests(self, exc: AdapterError) -> bool:
+        """Leave the source alone for as long as a failure says, and tell whether it does."""
+        if not isinstance(exc, Unavailable) or exc.retry_after is None:
+            return False
+        self._breaker.rest(exc.retry_after, _now())
+        self._breaker.tell(_now(), str(exc))
+        return True
+
+    async def _limited(self, task: "asyncio.Task[T]") -> T:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         try:
             return await wait_at_most(self._limits.timeout, task)
         except (AdapterError, asyncio.CancelledError, KeyboardInterrupt):
@@ -260,7 +244,6 @@ class Upstream:
             self._on_bug(self.name, exc)
             raise AdapterError(f"a bug in the adapter ({type(exc).__name__})") from exc
         finally:
-            self._waited_for.discard(task)
             task.cancel()
 
 

@@ -49,6 +49,19 @@ def test_after_the_pause_one_attempt_may_try_and_the_others_wait_for_it() -> Non
         assert caught.value.retry_after == 0
 
 
+def test_an_attempt_that_is_given_up_after_its_verdict_changes_nothing() -> None:
+    breaker = opened()
+    permit = breaker.enter(5)
+    breaker.failed(permit, 5)
+    trying = breaker.enter(10)
+    breaker.given_up(permit)
+    with pytest.raises(CircuitOpen):
+        breaker.enter(10)
+    assert breaker.succeeded(trying)
+    breaker.given_up(trying)
+    assert breaker.state(10) is State.CLOSED
+
+
 def test_the_attempt_that_succeeds_closes_it() -> None:
     breaker = opened()
     assert breaker.succeeded(breaker.enter(5))

@@ -88,6 +88,25 @@ async def test_adapters_that_hang_or_fail_in_open_are_waited_for_together_and_to
     assert adapters[3].life == ["open", "close"]
 
 
+async def test_an_adapter_is_not_asked_before_it_has_been_opened_though_calls_are_answered() -> None:
+    opened = asyncio.Event()
+
+    class Opening(FakeAdapter):
+        async def open(self) -> None:
+            await opened.wait()
+
+    asked: list[Asked] = []
+    adapter = Opening(AHMET)
+    deployment = Deployment(configured(adapter, cache={"recheck": 0}), Observers(source=asked.append))
+    await deployment.open(deployment.upstreams.values(), 0.01)
+    assert (await route(deployment)).reason is Reason.CRM_FAILED
+    assert adapter.asked == []
+    assert [(one.outcome, one.note) for one in asked] == [("not asked", "not asked: it is still being opened")]
+    opened.set()
+    await asyncio.sleep(0)
+    assert (await route(deployment)).name == "Ahmet Yılmaz"
+
+
 # ---------------------------------------------------------------------------------------- routing_of
 
 

@@ -8,7 +8,7 @@ import pytest
 from proxy.adapter import Contact
 from proxy.breaker import State
 from proxy.detached import detach
-from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, Unavailable
 from proxy.upstream import Guarded, Limits, Upstream
 from tests.unit.fakes import (
     AHMET,
@@ -18,6 +18,7 @@ from tests.unit.fakes import (
     Bugs,
     FakeAdapter,
     FakeCompleter,
+    Stubborn,
     in_virtual_time,
     now,
     upstream,
@@ -127,7 +128,7 @@ async def test_after_the_pause_one_contact_is_completed_and_then_all_are() -> No
     adapter.answers = [AHMET, OWNED]
     for _ in range(5):
         assert await source.complete(AHMET, NUMBER) == (OWNED, None)
-    assert told == [Guarded("crm", State.OPEN, "down"), Guarded("crm", State.CLOSED)]
+    assert told == [Guarded("crm", State.OPEN, "steps and maps: down"), Guarded("crm", State.CLOSED)]
 
 
 @in_virtual_time
@@ -149,8 +150,15 @@ async def test_a_contact_that_is_of_use_by_itself_is_answered_as_it_is_while_not
         assert contact == AHMET
         assert failure is not None
     assert isinstance(failure, CircuitOpen)
-    assert len(adapter.asked) == 4, "the first one shows what it is worth"
-    assert told == [Guarded("crm", State.OPEN, "down")]
+    assert len(adapter.asked) == 3
+    assert told == [Guarded("crm", State.OPEN, "steps and maps: down")]
+    await asyncio.sleep(5)
+    adapter.answers = [AHMET, AHMET, After(0.9, OWNED)]
+    trying = detach(source.complete(AHMET, NUMBER))
+    await asyncio.sleep(0.1)
+    contact, failure = await source.complete(AHMET, NUMBER)
+    assert (contact, type(failure)) == (AHMET, CircuitOpen), "one tries, and the others are answered meanwhile"
+    assert await trying == (OWNED, None)
 
 
 @in_virtual_time
@@ -164,39 +172,65 @@ async def test_a_source_that_adds_something_before_it_fails_is_asked_on() -> Non
 
 
 @in_virtual_time
-async def test_where_a_contact_was_once_of_no_use_by_itself_none_is_taken_to_be() -> None:
-    adapter = FakeCompleter(AHMET, AHMET, DOWN)
+async def test_while_it_is_not_asked_contacts_are_worth_what_the_one_was_that_failed_last() -> None:
+    adapter = FakeCompleter(AHMET, DOWN)
     source, _ = guarded(adapter)
+    for _ in range(2):
+        await cannot_complete(source, Unavailable)
+    adapter.answers = [AHMET, AHMET, DOWN]
     assert await source.complete(AHMET, NUMBER) == (AHMET, DOWN)
+    contact, failure = await source.complete(AHMET, NUMBER)
+    assert (contact, type(failure)) == (AHMET, CircuitOpen)
+    await asyncio.sleep(5)
     adapter.answers = [AHMET, DOWN]
     await cannot_complete(source, Unavailable)
-    adapter.answers = [AHMET, AHMET, DOWN]
-    for _ in range(10):
-        assert await source.complete(AHMET, NUMBER) == (AHMET, DOWN), "all that it needed was there"
-    adapter.answers = [AHMET, DOWN]
+    await cannot_complete(source, CircuitOpen)
+
+
+@pytest.mark.parametrize("nothing", [[], [AHMET], [AHMET, AHMET]])
+@in_virtual_time
+async def test_contacts_with_nothing_to_add_do_not_keep_a_dead_step_from_being_left_alone(
+    nothing: list[object],
+) -> None:
+    adapter = FakeCompleter(AHMET)
+    source, _ = guarded(adapter, replace(THREE, breaker_failures=10))
+    failed = 0
+    for call in range(1000):
+        adapter.answers = [AHMET, *([DOWN] if call % 10 else nothing)]
+        (answer,) = await asyncio.gather(source.complete(AHMET, NUMBER), return_exceptions=True)
+        failed += answer is DOWN
+        assert call % 10 or failed == 10 or answer == (AHMET, None)
+    assert failed == 10
+
+
+@in_virtual_time
+async def test_a_contact_with_nothing_to_add_does_not_tell_that_it_can_complete_again() -> None:
+    adapter = FakeCompleter(AHMET, DOWN)
+    source, told = guarded(adapter)
     for _ in range(3):
-        await cannot_complete(source, Unavailable)
+        await cannot_complete(source)
+    await asyncio.sleep(5)
+    adapter.answers = [AHMET]
+    assert await source.complete(AHMET, NUMBER) == (AHMET, None)
+    assert len(told) == 1
+    adapter.answers = [AHMET, DOWN]
+    await cannot_complete(source, Unavailable)
     await cannot_complete(source, CircuitOpen)
 
 
 @in_virtual_time
-async def test_a_source_with_nothing_to_add_leaves_open_what_a_contact_is_worth() -> None:
-    adapter = FakeCompleter(AHMET)
+async def test_one_who_hangs_up_while_his_contact_is_tried_leaves_it_to_the_next() -> None:
+    adapter = FakeCompleter(AHMET, DOWN)
     source, _ = guarded(adapter)
-    assert await source.complete(AHMET, NUMBER) == (AHMET, None)
-    adapter.answers = [AHMET, TOO_MANY]
-    await cannot_complete(source, Unavailable)
-    await cannot_complete(source, CircuitOpen)
-    adapter = FakeCompleter(AHMET, AHMET)
-    source, _ = guarded(adapter)
-    await source.complete(AHMET, NUMBER)
-    adapter.answers = [AHMET]
-    await source.complete(AHMET, NUMBER)
-    adapter.answers = [TOO_MANY]
-    with pytest.raises(Unavailable):
-        await source.lookup(NUMBER)
-    contact, failure = await source.complete(AHMET, NUMBER)
-    assert (contact, type(failure)) == (AHMET, CircuitOpen)
+    for _ in range(3):
+        await cannot_complete(source)
+    await asyncio.sleep(5)
+    adapter.answers = [AHMET, After(0.9, OWNED)]
+    trying = detach(source.complete(AHMET, NUMBER))
+    await asyncio.sleep(0.1)
+    trying.cancel()
+    await asyncio.wait({trying})
+    assert await source.complete(AHMET, NUMBER) == (OWNED, None)
 
 
 @pytest.mark.parametrize("versions", [[], [AHMET], [OWNED]])
@@ -214,17 +248,68 @@ async def test_a_crm_that_asks_to_be_left_alone_while_it_completes_rests_as_a_wh
 
 
 @in_virtual_time
-async def test_a_crm_that_asks_to_be_left_alone_is_not_asked_to_complete_either() -> None:
-    adapter = FakeCompleter(TOO_MANY, OWNED)
-    source, _ = guarded(adapter)
-    with pytest.raises(Unavailable):
+async def test_a_contact_that_was_found_is_completed_though_the_crm_asks_to_be_left_alone_meanwhile() -> None:
+    adapter = FakeCompleter(AHMET, TOO_MANY)
+    source, _ = guarded(adapter, replace(THREE, breaker_pause=60))
+    for _ in range(3):
+        await cannot_complete(source, Unavailable)
+    for answers in ([TOO_MANY, OWNED], [TOO_MANY]):
+        adapter.answers = answers
+        contact, failure = await source.complete(AHMET, NUMBER)
+        assert (contact, failure) == ((OWNED if len(answers) == 2 else AHMET), None)
+    with pytest.raises(CircuitOpen):
         await source.lookup(NUMBER)
-    await cannot_complete(source, CircuitOpen)
-    assert len(adapter.asked) == 1
 
 
 @in_virtual_time
-async def test_after_a_rest_it_is_not_told_again_that_it_cannot_complete() -> None:
+async def test_a_contact_that_was_found_is_completed_though_all_places_are_taken_meanwhile() -> None:
+    adapter = FakeCompleter(After(0.9, AHMET), OWNED)
+    source, told = guarded(adapter, replace(THREE, concurrency=2))
+    busy = [detach(source.lookup(NUMBER)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    assert await source.complete(AHMET, NUMBER) == (OWNED, None)
+    adapter.answers = [Stubborn(60), OWNED]
+    await asyncio.gather(*busy)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await source.lookup(NUMBER)
+    assert await source.complete(AHMET, NUMBER) == (OWNED, None)
+    assert told == []
+
+
+@in_virtual_time
+async def test_completing_that_has_not_ended_is_waited_for_at_the_end_and_takes_nobodys_place() -> None:
+    adapter = FakeCompleter(AHMET, OWNED, Stubborn(60))
+    source, _ = guarded(adapter, replace(THREE, concurrency=2))
+    await asyncio.gather(*(source.complete(AHMET, NUMBER) for _ in range(2)))
+    assert source.under_way == 2
+    assert await source.lookup(NUMBER) == (AHMET,)
+    await source.settle(100)
+    assert (source.under_way, now()) == (0, 1060)
+
+
+@in_virtual_time
+async def test_lookups_that_fail_are_told_of_also_while_nothing_can_be_completed() -> None:
+    adapter = FakeCompleter(AHMET, DOWN)
+    source, told = guarded(adapter)
+    for _ in range(3):
+        await cannot_complete(source)
+    adapter.answers = [AdapterError("refused")]
+    for _ in range(3):
+        with pytest.raises(AdapterError):
+            await source.lookup(NUMBER)
+    opened = [Guarded("crm", State.OPEN, "steps and maps: down"), Guarded("crm", State.OPEN, "refused")]
+    assert told == opened
+    await asyncio.sleep(5)
+    adapter.answers = [AHMET, OWNED]
+    await source.lookup(NUMBER)
+    assert told == [*opened, Guarded("crm", State.CLOSED)]
+    await source.complete(AHMET, NUMBER)
+    assert told == [*opened, Guarded("crm", State.CLOSED), Guarded("crm", State.CLOSED)]
+
+
+@in_virtual_time
+async def test_a_rest_that_is_over_is_told_also_while_nothing_can_be_completed() -> None:
     adapter = FakeCompleter(AHMET, DOWN)
     source, told = guarded(adapter, replace(THREE, breaker_pause=60))
     for _ in range(3):
@@ -235,45 +320,7 @@ async def test_after_a_rest_it_is_not_told_again_that_it_cannot_complete() -> No
     await asyncio.sleep(30)
     adapter.answers = [AHMET, OWNED]
     await source.lookup(NUMBER)
-    assert [one.state for one in told] == [State.OPEN, State.THROTTLED]
+    assert [one.state for one in told] == [State.OPEN, State.THROTTLED, State.CLOSED]
     await asyncio.sleep(30)
     await source.complete(AHMET, NUMBER)
-    assert told[2:] == [Guarded("crm", State.CLOSED)]
-
-
-@pytest.mark.parametrize("is_of_use", [False, True])
-@in_virtual_time
-async def test_completing_takes_a_place_among_those_under_way(*, is_of_use: bool) -> None:
-    adapter = FakeCompleter(AHMET, *[AHMET] * is_of_use, OWNED)
-    source, _ = guarded(adapter, replace(THREE, concurrency=2))
-    assert await source.complete(AHMET, NUMBER) == (OWNED, None)
-    adapter.answers = [AHMET, After(0.9, OWNED)]
-    busy = [detach(source.complete(AHMET, NUMBER)) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    with pytest.raises(Overloaded):
-        await source.lookup(NUMBER)
-    if is_of_use:
-        contact, failure = await source.complete(AHMET, NUMBER)
-        assert (contact, type(failure)) == (AHMET, Overloaded)
-    else:
-        await cannot_complete(source, Overloaded)
-    assert now() == 1000.1
-    assert await asyncio.gather(*busy) == [(OWNED, None)] * 2
-
-
-@in_virtual_time
-async def test_when_it_can_complete_again_those_who_are_waited_for_keep_their_places() -> None:
-    adapter = FakeCompleter(AHMET, DOWN)
-    source, _ = guarded(adapter, replace(THREE, concurrency=3))
-    for _ in range(3):
-        await cannot_complete(source)
-    await asyncio.sleep(5)
-    adapter.answers = [After(0.9, AHMET), OWNED]
-    busy = [detach(source.lookup(NUMBER)) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    assert await source.complete(AHMET, NUMBER) == (OWNED, None)
-    busy.append(detach(source.lookup(NUMBER)))
-    await asyncio.sleep(0.1)
-    with pytest.raises(Overloaded):
-        await source.lookup(NUMBER)
-    assert await asyncio.gather(*busy) == [(AHMET,)] * 3
+    assert told[3:] == [Guarded("crm", State.CLOSED)]

@@ -124,6 +124,15 @@ async def test_a_crm_that_asks_to_be_left_alone_is_not_asked_until_then() -> Non
 
 
 @in_virtual_time
+async def test_a_rest_that_is_over_is_told_without_the_failure_that_follows_it() -> None:
+    source, told = guarded(FakeAdapter(Unavailable("too many requests", retry_after=30), DOWN))
+    await fails(source, 1, Unavailable)
+    await asyncio.sleep(30)
+    await fails(source, 1, Unavailable)
+    assert told[1:] == [Guarded("crm", State.CLOSED)]
+
+
+@in_virtual_time
 async def test_more_lookups_than_it_may_have_are_refused_at_once() -> None:
     adapter = FakeAdapter(After(0.9, AHMET))
     source, told = guarded(adapter, replace(THREE, concurrency=10, attempts=2))
@@ -139,7 +148,7 @@ async def test_more_lookups_than_it_may_have_are_refused_at_once() -> None:
 
 
 @in_virtual_time
-async def test_a_lookup_that_ignores_its_end_takes_its_place_until_it_has_ended() -> None:
+async def test_a_lookup_that_ignores_its_end_takes_its_place() -> None:
     adapter = FakeAdapter(Stubborn(60, AHMET), Stubborn(60, AHMET), AHMET)
     source, _ = guarded(adapter, replace(THREE, concurrency=2))
     await fails(source, 2, DeadlineExceeded)
@@ -211,6 +220,57 @@ async def test_when_it_is_back_those_that_still_hang_take_nobodys_place(hung: in
     assert answers[:5] == [(AHMET,)] * 5
     assert [type(answer) for answer in answers[5:]] == [Overloaded] * 2, "there is room for as many as ever"
     assert source.under_way == hung, "but it is still known that they hang"
+
+
+@in_virtual_time
+async def test_lookups_that_hang_now_and_then_do_not_take_all_places_in_the_end() -> None:
+    adapter = FakeAdapter(*[ends_never(), AHMET, AHMET] * 24)
+    source, told = guarded(adapter, HANGING)
+    for _ in range(24):
+        await fails(source, 1, DeadlineExceeded)
+        assert await source.lookup(NUMBER) == (AHMET,)
+        assert await source.lookup(NUMBER) == (AHMET,)
+        await asyncio.sleep(3600)
+    assert source.under_way == 23, "each for a day"
+    assert told == []
+
+
+@in_virtual_time
+async def test_each_that_hangs_takes_its_place_for_ten_times_what_an_attempt_may_take() -> None:
+    adapter = FakeAdapter(ends_never(), ends_never(), After(0.9, AHMET))
+    source, _ = guarded(adapter, replace(HANGING, concurrency=2))
+    await fails(source, 2, DeadlineExceeded)  # at 1001 and 1002
+    await asyncio.sleep(8.9)
+    await fails(source, 1, Overloaded)
+    await asyncio.sleep(0.1)
+    waiting = detach(source.lookup(NUMBER))
+    await asyncio.sleep(0.5)
+    await fails(source, 1, Overloaded)
+    assert await waiting == (AHMET,)
+    await asyncio.sleep(0.1)
+    assert await asyncio.gather(*(source.lookup(NUMBER) for _ in range(2))) == [(AHMET,)] * 2
+
+
+@in_virtual_time
+async def test_a_source_is_not_asked_before_its_adapter_has_been_opened_and_that_is_no_failure() -> None:
+    class Opening(FakeEnricher):
+        async def open(self) -> None:
+            await asyncio.sleep(3)
+            raise RuntimeError("cannot open")
+
+    adapter = Opening(AHMET)
+    source, told = guarded(adapter)
+    opening = detach(source.open())
+    await asyncio.sleep(1)
+    for _ in range(50):
+        for asking in (source.lookup(NUMBER), source.enrich(AHMET)):
+            with pytest.raises(CircuitOpen, match=r"^not asked: it is still being opened$"):
+                await asking
+    assert adapter.asked == []
+    await asyncio.wait({opening})
+    assert await source.lookup(NUMBER) == (AHMET,), "it has failed to open, and is asked all the same"
+    assert await source.enrich(AHMET) == AHMET
+    assert told == []
 
 
 @in_virtual_time
