@@ -1,6 +1,7 @@
 """Runs a deployment: answers the switch, goes on with a changed configuration, survives a restart, and ends in time."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable
@@ -69,6 +70,7 @@ async def serve(start: Start) -> None:
         if starting.done():
             start.on_ready(starting.result())
             tell_ready()
+            gc.freeze()  # what is there now stays, and calls need not wait while it is looked through for garbage
             if start.file is not None:
                 detach(server.follow(start.file, start.content))
             await stopping

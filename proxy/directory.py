@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from proxy.cache import ContactCache, Entry
 from proxy.detached import detach, wait_at_most
-from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable, without_frames
 from proxy.model import Contact, Finding, Via
 from proxy.phone import PhoneNumber
 from proxy.sources import Sighting, Sources
@@ -68,7 +68,7 @@ class Directory:
         try:
             landed = await wait_at_most(patience, flight or self._take_off(number))
         except AdapterError as exc:
-            if isinstance(exc, DeadlineExceeded):
+            if isinstance(without_frames(exc), DeadlineExceeded):
                 self._wait_with(number)  # the next caller need not wait in vain too
             entry = self.cache.get(number.e164, self._clock())
             if entry is not None:
@@ -104,7 +104,7 @@ class Directory:
             return
         failure = flight.exception()
         if failure is not None:
-            if not isinstance(failure, (CircuitOpen, Overloaded)):  # those took no time
+            if not isinstance(without_frames(failure), (CircuitOpen, Overloaded)):  # those took no time
                 self._wait_with(number)
             return
         self.cache.put(number.e164, flight.result())

@@ -13,6 +13,9 @@ A message is one sentence for an operator. It never holds a phone number, a name
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class ProxyError(Exception):
@@ -59,3 +62,16 @@ class CircuitOpen(Unavailable):
 
 class Overloaded(Unavailable):
     """A source was not asked: as many lookups as it may have are under way."""
+
+
+def without_frames(error: E) -> E:
+    """Return an error that lets go of the frames through which it, and what led to it, has come.
+
+    They hold the tasks and lists that hold the error: only the garbage collector could free them all, and calls would
+    wait for it.
+    """
+    left: BaseException | None = error
+    while left is not None and left.__traceback__ is not None:
+        left.__traceback__ = None
+        left = left.__cause__ or left.__context__
+    return error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from proxy.directory import Directory
-from proxy.errors import AdapterError, Overloaded
+from proxy.errors import AdapterError, Overloaded, without_frames
 from proxy.model import Call, Decision, Reason, Via
 from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
 from proxy.rules import Considered, Rule, Situation, Standing, choose, explain
@@ -104,7 +104,7 @@ class CallRouter:
         try:
             finding = await self._directory.find(number, self.deadline)
         except AdapterError as exc:
-            reason = Reason.OVERLOAD if isinstance(exc, Overloaded) else Reason.CRM_FAILED
+            reason = Reason.OVERLOAD if isinstance(without_frames(exc), Overloaded) else Reason.CRM_FAILED
             return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc))
         if finding.contact is None:
             return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER, finding.via)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.detached import detach
-from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
 from proxy.matching import Several, distinct, holders, pick
 from proxy.model import Contact
 from proxy.phone import PhoneNumber
@@ -88,7 +88,7 @@ class Sources:
                         contact, is_whole = await self._complete(source.upstream, answer, number)
                         return Sighting(contact, complete=is_whole), failures
                 except AdapterError as exc:  # it has been asked, which took time: that is more than a CircuitOpen
-                    answer = Unavailable(str(exc)) if isinstance(exc, CircuitOpen) else exc
+                    answer = Unavailable(str(exc)) if isinstance(exc, CircuitOpen) else without_frames(exc)
                 if answer is not None:
                     failures[source.upstream.name] = answer
         finally:
@@ -105,7 +105,7 @@ class Sources:
             contact = pick(possible, source.several, source.newest_by)
         except AdapterError as exc:
             self._tell(source.upstream, _outcome(exc), started, str(exc))
-            return exc
+            return without_frames(exc)
         outcome = "unknown" if contact is None else "found"
         self._tell(
             source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), source.several)
@@ -135,7 +135,7 @@ class Sources:
                 enriched = await upstream.enrich(contact)
             except AdapterError as exc:
                 is_whole = False
-                self._tell(upstream, _outcome(exc), started, str(exc))
+                self._tell(upstream, _outcome(without_frames(exc)), started, str(exc))
                 continue
             self._tell(upstream, "enriched", started)
             try:

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 from proxy.adapter import Adapter, Completing, Enriching, Forgetting
 from proxy.breaker import ABANDONED, Bulkhead, RetryBudget, State, Watched
 from proxy.detached import detach, wait_at_most
-from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable
+from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
 from proxy.model import Contact, as_contacts
 from proxy.phone import PhoneNumber
 
@@ -194,6 +194,10 @@ class Upstream:
             if not _may_pass(exc) and len(failures) > 1:  # it was not sent again: what was wrong is told before
                 raise failures[-2] from exc
             raise
+        finally:
+            retrying.iter_state.reset()  # it holds what holds it, for the garbage collector to find
+            for failure in failures:
+                without_frames(failure)
 
     def _is_enough(self, state: RetryCallState) -> bool:
         """Tell whether a lookup must end with the attempt that has just failed."""

@@ -75,6 +75,7 @@ class RestAdapter(Adapter):
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+            under_way.clear()  # or an error and its frame would hold each other
         return seen
 
     async def enrich(self, contact: Contact) -> Contact:

@@ -16,6 +16,8 @@ from proxy.adapter import AdapterError, Contact, Scalar, Unavailable, as_text
 
 Compiled = jmespath.parser.ParsedResult
 
+_INTERPRETER = jmespath.visitor.TreeInterpreter()
+
 MISFIT = (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError)
 """What JMESPath raises for values that an expression was not written for: a text that is compared with a number."""
 
@@ -142,7 +144,7 @@ class Reading:
         if not (answer is None or answer is False or isinstance(answer, (dict, list))):
             raise AdapterError("what the CRM answers is a single value and no record")  # of which JMESPath finds null
         try:
-            there = self._record.search(answer)
+            there = searched(self._record, answer)
         except MISFIT as exc:
             raise AdapterError("what the CRM answers does not fit the option record") from exc
         if there is None and self._path_leads_nowhere(answer):
@@ -180,6 +182,11 @@ class Reading:
         return tuple(filter(None, map(_text, listed)))
 
 
+def searched(expression: Compiled, node: object) -> Any:  # noqa: ANN401 - any JSON
+    """Return what an expression finds. An interpreter for each search would be one more piece of cyclic garbage."""
+    return _INTERPRETER.visit(expression.parsed, node)
+
+
 def compiled(expression: str | None) -> Compiled | None:
     """Return an expression that can be searched with."""
     return jmespath.compile(expression) if expression else None
@@ -190,7 +197,7 @@ def found(expression: Compiled | None, node: object) -> object:
     if expression is None:
         return None
     try:
-        return expression.search(node)
+        return searched(expression, node)
     except MISFIT:
         return None
 
