@@ -96,7 +96,7 @@ async def test_a_server_waits_for_one_who_erases(tmp_path: Path) -> None:
 async def test_a_lock_that_cannot_be_had_is_told(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"")
     (tmp_path / ".cache.json.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SnapshotError, match="cannot be had .*, and tanima erase cannot know that this server has it"):
+    with pytest.raises(SnapshotError, match=r"cannot be had .*, and tanima erase cannot know that this server has it"):
         await snapshot(tmp_path / "cache.json").hold()
     with pytest.raises(SnapshotError, match="the lock of the snapshot cannot be had"):
         await snapshot(tmp_path / "cache.json").erase(NUMBER.e164)
