@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from adapters.rest.names import LONGEST_KEPT
 from proxy.app import LAST_MOMENTS, RETIRED_AFTER, RETIRED_BY, STARTING
 from proxy.breaker import LONGEST_REST, REFILL, RESERVE
 from proxy.cache import ContactCache
@@ -133,6 +134,7 @@ def test_what_is_told_in_words_is_so_in_the_code() -> None:
         "about a minute at the latest": RETIRED_BY == 60,
         "at most a second after": LAST_MOMENTS < 1,
         "not opened after a second": STARTING == 1,
+        "the addresses that its host had last, for a day at the most": LONGEST_KEPT == 86400,
         "noticed within two seconds": LOOK + DEBOUNCE < 2000,
         "After a day (`cache.stale`)": CacheSettings().stale == 86400,
     }.items():
