@@ -35,6 +35,9 @@ RETIRED_AFTER, RETIRED_BY = 5.0, 60.0
 STARTING = 1.0
 """Seconds for which the first calls wait until sources are open; those that take longer go on opening."""
 
+YOUNG = 10_000
+"""Objects that are made before the youngest are looked through for garbage: each lookup under way has some hundred."""
+
 READING = 10.0
 """Seconds in which the configuration must have been read again."""
 
@@ -71,6 +74,7 @@ async def serve(start: Start) -> None:
             start.on_ready(starting.result())
             tell_ready()
             gc.freeze()  # what is there now stays, and calls need not wait while it is looked through for garbage
+            gc.set_threshold(YOUNG)
             if start.file is not None:
                 detach(server.follow(start.file, start.content))
             await stopping

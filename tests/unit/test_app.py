@@ -1,6 +1,7 @@
 """The server: it answers until it is told to stop, and goes on with what its TOML says."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -51,7 +52,10 @@ class Told:
 @pytest.fixture(autouse=True)
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     told = Told(monkeypatch)
+    young = gc.get_threshold()
     yield told
+    gc.unfreeze()
+    gc.set_threshold(*young)
     assert told("bug") == []
 
 
@@ -118,6 +122,16 @@ async def test_calls_are_answered_until_a_signal_comes(signal_number: int, told:
     assert isinstance(answered, Answered)
     assert answered.decision.reason is Reason.NO_RULE
     assert adapter.life == ["open", "close"]
+
+
+async def test_what_is_there_at_the_start_is_not_looked_through_for_garbage() -> None:
+    async def frozen(_: str) -> tuple[int, int]:
+        return gc.get_freeze_count(), gc.get_threshold()[0]
+
+    assert gc.get_freeze_count() == 0
+    count, young = await served(configured(FakeAdapter(AHMET)), frozen)
+    assert count > 10_000
+    assert young == app.YOUNG
 
 
 async def test_a_call_in_flight_gets_its_answer_while_the_server_stops() -> None:
