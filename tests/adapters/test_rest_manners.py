@@ -234,11 +234,11 @@ async def test_no_more_requests_are_sent_than_the_rate_allows(crm: HttpCrm) -> N
     crm.behaviour = note
     async with opened(f"{crm.url}/contacts", **OPTIONS, rate={"requests": 5, "seconds": 0.4}) as adapter:
         answered = await asyncio.gather(*map(adapter.lookup, CROWD), return_exceptions=True)
-    assert len(times) == 10, "five at once, five after a wait; who had waited longer was refused at once"
-    assert times[5] - times[4] > 0.3
+    assert 10 <= len(times) < len(CROWD), "five at once, five after a wait; who had waited longer was refused at once"
+    assert all(sixth - first > 0.3 for first, sixth in zip(times, times[5:], strict=False))
     refused = [each for each in answered if isinstance(each, BaseException)]
     assert {str(each) for each in refused} == {"more requests than the option rate allows"}
-    assert len(refused) == len(CROWD) - 10
+    assert len(refused) == len(CROWD) - len(times)
 
 
 STEP = {"step": "owner", "url": "/owner?phone=%2B900", "record": "items", "fields": {"owner": "name"}}
