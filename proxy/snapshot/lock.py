@@ -24,7 +24,7 @@ class Lock:
         while not self._take(fcntl.LOCK_SH):
             if time.monotonic() > until:
                 return False
-            time.sleep(0.05)
+            time.sleep(0.05)  # in a thread of the snapshot's own; a lock tells nobody when it is free
         return True
 
     def take(self) -> bool:
