@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, Union, get_args, get_origin, runtime
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, model_validator
 
 from proxy.errors import AdapterError, Unavailable
+from proxy.keys import By, CustomerNumber
 from proxy.model import Contact, Scalar, as_text
 from proxy.phone import PhoneNumber
 from proxy.secret_files import read_secret_file
@@ -23,8 +24,10 @@ __all__ = [
     "Adapter",
     "AdapterConfig",
     "AdapterError",
+    "By",
     "Completing",
     "Contact",
+    "CustomerNumber",
     "Enriching",
     "Forgetting",
     "Inspectable",
@@ -77,6 +80,8 @@ class Adapter(ABC):
     """
 
     Config: ClassVar[type[AdapterConfig]] = AdapterConfig
+    asked_by: ClassVar[frozenset[By]] = frozenset({By.PHONE_NUMBER})
+    """What its CRM can be asked by: the most that the `by` of a source may be"""
 
     @abstractmethod
     def __init__(self, config: Any) -> None:  # noqa: ANN401 - each adapter narrows it to its own Config
@@ -90,8 +95,8 @@ class Adapter(ABC):
         """
 
     @abstractmethod
-    async def lookup(self, key: PhoneNumber) -> Contact | Sequence[Contact] | None:
-        """Ask the CRM about `key`.
+    async def lookup(self, key: Any) -> Contact | Sequence[Contact] | None:  # noqa: ANN401 - narrowed, as asked_by is
+        """Ask the CRM about `key`: a PhoneNumber, or a CustomerNumber where `asked_by` and the source's `by` have it.
 
         Returns a contact; or a sequence, where the CRM has several for the number, the best first (the
         source's `several` decides); or None, or an empty sequence, when the CRM *said* that it does not
@@ -128,13 +133,13 @@ class Completing(Protocol):
 
     It is written as an async generator, with `yield` and never `return contact`:
 
-        async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+        async def complete(self, contact: Contact, key: PhoneNumber) -> AsyncIterator[Contact]:
             extension = await self._extension_of(contact.value("owner"))
             contact = contact.with_fields({"extension": extension})
             yield contact
     """
 
-    def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+    def complete(self, contact: Contact, key: Any) -> AsyncIterator[Contact]:  # noqa: ANN401 - as that of `lookup`
         """Yield the contact with more and more fields; nothing when there is nothing to add.
 
         Until the first is yielded, the contact is of no use: if that takes too long or fails, the lookup has
@@ -164,8 +169,8 @@ class Rehearsed:
 class Rehearsable(Protocol):
     """An adapter that can tell what it would send, for `tanima route --dry-run`."""
 
-    def rehearse(self, number: PhoneNumber) -> Sequence[Rehearsed]:
-        """Return the requests of a lookup of `number`, in their order. Sends nothing."""
+    def rehearse(self, key: Any) -> Sequence[Rehearsed]:  # noqa: ANN401 - as that of `lookup`
+        """Return the requests of a lookup of `key`, in their order. Sends nothing."""
 
 
 @runtime_checkable
@@ -199,8 +204,8 @@ class Inspection:
 class Inspectable(Protocol):
     """An adapter that can look whether its options fit the CRM, for `tanima check --live`."""
 
-    async def inspect(self, number: PhoneNumber) -> Inspection:
-        """Ask the CRM as `lookup` does, for a number that nobody has. Raises like `lookup`."""
+    async def inspect(self, key: Any) -> Inspection:  # noqa: ANN401 - as that of `lookup`
+        """Ask the CRM as `lookup` does, for a key that nobody has. Raises like `lookup`."""
 
 
 def _is_secret(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything

@@ -23,6 +23,8 @@ class Entry:
     """From then on a call lets the CRM be asked again, ahead of expiry"""
     recheck_from: float = -math.inf
     """Until then a stale contact answers without a lookup, since one has failed"""
+    ambiguous: bool = False
+    """There is no contact because the CRM has several, of which none may be chosen"""
 
     def is_fresh(self, now: float) -> bool:
         """Tell whether the entry may answer a call without asking the CRM."""
@@ -30,7 +32,7 @@ class Entry:
 
 
 class ContactCache:
-    """Entries by E.164 number; when it is full, the one that was not used for longest goes.
+    """Entries by number; when it is full, the one that was not used for longest goes.
 
     The caller brings the time, in seconds of any one clock. Not for use from several threads.
     """
@@ -45,24 +47,24 @@ class ContactCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, e164: str, now: float) -> Entry | None:
+    def get(self, number: str, now: float) -> Entry | None:
         """Return the entry that is fresh or stale at `now`; one that is gone is dropped."""
-        entry: Entry | None = self._entries.get(e164)
+        entry: Entry | None = self._entries.get(number)
         if entry is None or now < entry.stale_until:
             return entry
-        self.drop(e164)
+        self.drop(number)
         return None
 
-    def put(self, e164: str, entry: Entry) -> None:
+    def put(self, number: str, entry: Entry) -> None:
         """Keep an entry in the place of any earlier one."""
-        self._entries.pop(e164, None)  # so that those put last are the last of `parts`
-        self._entries[e164] = entry
+        self._entries.pop(number, None)  # so that those put last are the last of `parts`
+        self._entries[number] = entry
         self.changes += 1
         self._make_room()
 
-    def drop(self, e164: str) -> bool:
+    def drop(self, number: str) -> bool:
         """Forget a number, and tell whether it was known."""
-        was_known = self._entries.pop(e164, None) is not None
+        was_known = self._entries.pop(number, None) is not None
         self.changes += was_known
         return was_known
 
@@ -79,8 +81,8 @@ class ContactCache:
         """
         numbers = list(self._entries)
         for place in range(0, len(numbers), length):
-            part = (e164 for e164 in numbers[place : place + length] if e164 in self._entries)
-            yield [(e164, Cache.__getitem__(self._entries, e164)) for e164 in part]
+            part = (number for number in numbers[place : place + length] if number in self._entries)
+            yield [(number, Cache.__getitem__(self._entries, number)) for number in part]
 
     def _make_room(self) -> None:
         for _ in range(min(len(self._entries) - self.size, MOST_AT_ONCE)):

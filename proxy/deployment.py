@@ -70,7 +70,7 @@ class Deployment:
         sources = [source.settings for source in configuration.sources]
         self._sources = Sources(
             [
-                Source(self.upstreams[wanted.name], wanted.several, wanted.newest_by)
+                Source(self.upstreams[wanted.name], wanted.several, wanted.newest_by, wanted.by)
                 for wanted in sources
                 if wanted.role == "find"
             ],
@@ -187,7 +187,7 @@ def caps_of(cache: CacheSettings) -> Caps:
 def fingerprint(configuration: Configuration) -> str:
     """Return what tells the contacts of these sources from those of others: all that decides whom they find."""
     told = [
-        (source.name, source.adapter, source.role, source.several, source.newest_by, source.options)
+        (source.name, source.adapter, source.role, sorted(source.by), source.several, source.newest_by, source.options)
         for source in configuration.settings.sources
     ]
     text = json.dumps([configuration.settings.switch.region, told], sort_keys=True, default=str)

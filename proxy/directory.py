@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from proxy.cache import ContactCache, Entry
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable, without_frames
+from proxy.keys import CustomerNumber, Key
 from proxy.model import Contact, Finding, Via
 from proxy.phone import PhoneNumber
 from proxy.sources import Sighting, Sources
@@ -32,89 +33,106 @@ class Lifetimes:
 class Directory:
     """The cache, one flight for each number that is being asked for, and stale contacts when that fails.
 
-    `clock` gives monotonic seconds.
+    What is found by customer numbers is cached apart, and not kept over a restart: who has to be erased is known by
+    a phone number. `clock` gives monotonic seconds.
     """
 
     def __init__(self, sources: Sources, cache: ContactCache, lifetimes: Lifetimes, clock: Callable[[], float]) -> None:
         self._sources = sources
         self.cache = cache
+        self._by_customer_number = ContactCache(cache.size)
         self._lifetimes = lifetimes
         self._clock = clock
-        self._flights: dict[str, asyncio.Task[Entry]] = {}
+        self._flights: dict[Key, asyncio.Task[Entry]] = {}
 
     def adopt(self, sources: Sources, lifetimes: Lifetimes, size: int) -> None:
         """Go on with other limits, from the next lookup on. The sources must know the same contacts as before."""
         self._sources = sources
         self._lifetimes = lifetimes
         self.cache = self.cache.resized(size)
+        self._by_customer_number = self._by_customer_number.resized(size)
 
-    async def find(self, number: PhoneNumber, patience: float) -> Finding:
-        """Return what is known about `number`, waiting no longer than `patience` seconds.
+    async def find(self, key: Key, patience: float) -> Finding:
+        """Return what is known about `key`, waiting no longer than `patience` seconds.
 
         Raises AdapterError when nothing is known and the CRM could not tell in time. The lookup goes on
         when the caller leaves, and warms the cache.
         """
         now = self._clock()
-        entry = self.cache.get(number.e164, now)
-        flight = self._flights.get(number.e164)
+        cache, kept_as = self._place_of(key)
+        entry = cache.get(kept_as, now)
+        flight = self._flights.get(key)
         if entry is not None:
             is_waiting = now < entry.recheck_from
             if entry.is_fresh(now):
                 if now >= entry.refresh_from and not is_waiting and flight is None:
-                    self._take_off(number)
-                return Finding(entry.contact, Via.CACHE)
+                    self._take_off(key)
+                return Finding(entry.contact, Via.CACHE, entry.ambiguous)
             if is_waiting:
                 return Finding(entry.contact, Via.STALE)
         try:
-            landed = await wait_at_most(patience, flight or self._take_off(number))
+            landed = await wait_at_most(patience, flight or self._take_off(key))
         except AdapterError as exc:
             if isinstance(without_frames(exc), DeadlineExceeded):
-                self._wait_with(number)  # the next caller need not wait in vain too
-            entry = self.cache.get(number.e164, self._clock())
+                self._wait_with(key)  # the next caller need not wait in vain too
+            entry = cache.get(kept_as, self._clock())
             if entry is not None:
                 return Finding(entry.contact, Via.STALE)
             raise
-        return Finding(landed.contact, Via.CRM)
+        return Finding(landed.contact, Via.CRM, landed.ambiguous)
 
     def forget(self, number: PhoneNumber) -> bool:
         """Drop what is known about a number, and tell whether anything was.
 
-        A lookup that is under way will not bring it back.
+        A lookup that is under way will not bring it back. All that was found by customer numbers goes too: nobody can
+        tell which of them is the same person.
         """
-        flight = self._flights.pop(number.e164, None)
+        self._by_customer_number = ContactCache(self.cache.size)
+        for key in [key for key in self._flights if isinstance(key, CustomerNumber)]:
+            del self._flights[key]
+        flight = self._flights.pop(number, None)
         return self.cache.drop(number.e164) or flight is not None
 
-    def _take_off(self, number: PhoneNumber) -> "asyncio.Task[Entry]":
-        flight = detach(self._look_up(number))
-        self._flights[number.e164] = flight
-        flight.add_done_callback(lambda landed: self._land(number, landed))
+    def _place_of(self, key: Key) -> tuple[ContactCache, str]:
+        """Return where a key's entry is kept, and under what."""
+        if isinstance(key, PhoneNumber):
+            return self.cache, key.e164
+        return self._by_customer_number, key.digits
+
+    def _take_off(self, key: Key) -> "asyncio.Task[Entry]":
+        flight = detach(self._look_up(key))
+        self._flights[key] = flight
+        flight.add_done_callback(lambda landed: self._land(key, landed))
         return flight
 
-    async def _look_up(self, number: PhoneNumber) -> Entry:
+    async def _look_up(self, key: Key) -> Entry:
         """Ask the sources, and return what is to be kept. Raises AdapterError."""
-        sighting = await self._sources.lookup(number)
+        sighting = await self._sources.lookup(key)
+        cache, kept_as = self._place_of(key)
         now = self._clock()
-        return _entry_of(sighting, self.cache.get(number.e164, now), self._lifetimes, now)
+        return _entry_of(sighting, cache.get(kept_as, now), self._lifetimes, now)
 
-    def _land(self, number: PhoneNumber, flight: "asyncio.Task[Entry]") -> None:
-        if self._flights.get(number.e164) is not flight:
+    def _land(self, key: Key, flight: "asyncio.Task[Entry]") -> None:
+        if self._flights.get(key) is not flight:
             return  # forgotten while it was under way
-        del self._flights[number.e164]
+        del self._flights[key]
         if flight.cancelled():
             return
         failure = flight.exception()
         if failure is not None:
             if not isinstance(without_frames(failure), (CircuitOpen, Overloaded)):  # those took no time
-                self._wait_with(number)
+                self._wait_with(key)
             return
-        self.cache.put(number.e164, flight.result())
+        cache, kept_as = self._place_of(key)
+        cache.put(kept_as, flight.result())
 
-    def _wait_with(self, number: PhoneNumber) -> None:
-        """Let what is known of a number answer for a while, after a lookup that has failed or is late."""
+    def _wait_with(self, key: Key) -> None:
+        """Let what is known of a key answer for a while, after a lookup that has failed or is late."""
         now = self._clock()
-        entry = self.cache.get(number.e164, now)
+        cache, kept_as = self._place_of(key)
+        entry = cache.get(kept_as, now)
         if entry is not None:
-            self.cache.put(number.e164, replace(entry, recheck_from=now + self._lifetimes.recheck))
+            cache.put(kept_as, replace(entry, recheck_from=now + self._lifetimes.recheck))
 
 
 def _entry_of(sighting: Sighting, known: Entry | None, lives: Lifetimes, now: float) -> Entry:
@@ -134,7 +152,8 @@ def _entry_of(sighting: Sighting, known: Entry | None, lives: Lifetimes, now: fl
     fresh_until = now + (lives.ttl if is_good else lives.negative_ttl)
     stale_until = min(fresh_until + (lives.stale if contact is not None else 0), ends_at)
     refresh_from = fresh_until - lives.refresh_ahead if is_good and lives.refresh_ahead else math.inf
-    return Entry(contact, min(fresh_until, stale_until), stale_until, refresh_from)
+    fresh_until = min(fresh_until, stale_until)
+    return Entry(contact, fresh_until, stale_until, refresh_from, ambiguous=sighting.ambiguous)
 
 
 def _are_same(one: Contact, other: Contact) -> bool:

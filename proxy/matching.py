@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
+from proxy.keys import CustomerNumber, Key
 from proxy.model import Contact, Scalar
-from proxy.phone import PhoneNumber
 
 
 class Several(StrEnum):
@@ -16,9 +16,11 @@ class Several(StrEnum):
     NEWEST = "newest"
 
 
-def holders(contacts: Sequence[Contact], number: PhoneNumber) -> list[Contact]:
-    """Return the contacts that can have `number`: those that hold it, or that name no numbers at all."""
-    held = set(number.found_in(text for contact in contacts for text in contact.numbers))
+def holders(contacts: Sequence[Contact], key: Key) -> list[Contact]:
+    """Return the contacts that can have `key`: those that hold it, or that name no such number at all."""
+    if isinstance(key, CustomerNumber):
+        return [each for each in contacts if not each.customer_number or key.is_in(each.customer_number)]
+    held = set(key.found_in(text for contact in contacts for text in contact.numbers))
     return [contact for contact in contacts if not contact.numbers or not held.isdisjoint(contact.numbers)]
 
 

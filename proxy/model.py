@@ -17,6 +17,9 @@ MOST_BITS = 10_000
 MOST_NUMBERS = 100
 """Of one contact, the first that the CRM names; a switchboard has some thirty."""
 
+ABOUT_ITSELF = ("name", "id", "customer_number")
+"""What every contact has beside its fields, if only empty."""
+
 Scalar = str | int | float | bool | None
 """What a field of a contact may be."""
 
@@ -52,12 +55,15 @@ class Contact:
     `fields` maps names to plain scalars, for the rules. `numbers` are the phone numbers that the CRM holds
     for this contact, as it spells them: when there are any, and the caller's is not among them, the proxy
     takes it for no match. More than MOST_NUMBERS are not kept. `id` is the CRM's own key for it, or empty.
+    `customer_number` is the one that the customer knows, or empty: when there is one, and the caller has keyed
+    another, that is no match either.
     """
 
     name: str = ""
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     numbers: tuple[str, ...] = ()
     id: str = ""
+    customer_number: str = ""
 
     def __post_init__(self) -> None:
         numbers: object = self.numbers
@@ -72,14 +78,13 @@ class Contact:
         object.__setattr__(self, "numbers", tuple(islice(texts, MOST_NUMBERS)))
         object.__setattr__(self, "name", as_text(_clean(self.name)))
         object.__setattr__(self, "id", as_text(_clean(self.id)))
+        object.__setattr__(self, "customer_number", as_text(_clean(self.customer_number)))
 
     def value(self, field_name: str) -> Scalar:
-        """Return a field's value, or None. `name` and `id` can be asked for like fields."""
+        """Return a field's value, or None. ABOUT_ITSELF can be asked for like fields."""
         found = self.fields.get(field_name)
-        if found is None and field_name == "name":
-            return self.name or None
-        if found is None and field_name == "id":
-            return self.id or None
+        if found is None and field_name in ABOUT_ITSELF:
+            return getattr(self, field_name) or None
         return found
 
     def with_fields(self, fields: Mapping[str, Scalar]) -> "Contact":
@@ -105,6 +110,8 @@ class Finding:
 
     contact: Contact | None
     via: Via
+    ambiguous: bool = False
+    """There is none because the CRM has several, of which none may be chosen"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from proxy.detached import detach
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
+from proxy.keys import By, Key, kind_of
 from proxy.matching import Several, distinct, holders, pick
 from proxy.model import Contact
-from proxy.phone import PhoneNumber
 from proxy.upstream import Upstream
 
 
@@ -19,6 +19,8 @@ class Source:
     upstream: Upstream
     several: Several = Several.FIRST
     newest_by: str = ""
+    by: frozenset[By] = frozenset({By.PHONE_NUMBER})
+    """What it is asked by; it is left out for other keys"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class Sighting:
 
     `complete` is false when a source failed on the way, so that this is only good for a short time. `certain` is
     false when that was a source which comes before the one that found the contact, and might have had another.
+    `ambiguous` is true without a contact, when a source has several of which it may not choose one.
     """
 
     contact: Contact | None
     complete: bool = True
     certain: bool = True
+    ambiguous: bool = False
 
 
 class Sources:
@@ -65,42 +69,47 @@ class Sources:
         self._parallel = parallel
         self._observe = observe
 
-    async def lookup(self, number: PhoneNumber) -> Sighting:
-        """Ask about `number`. Raises AdapterError when nobody has a contact and not everybody could tell."""
-        sighting, failures = await self._find(number)
+    async def lookup(self, key: Key) -> Sighting:
+        """Ask about `key`. Raises AdapterError when nobody has a contact and not everybody could tell."""
+        sighting, failures = await self._find(key)
         if sighting.contact is None:
             if failures:
                 raise _summed_up(failures)
             return sighting
-        contact, is_whole = await self._enrich(sighting.contact, number)
+        contact, is_whole = await self._enrich(sighting.contact, key)
         is_whole = is_whole and sighting.complete and not failures
         return Sighting(contact, complete=is_whole, certain=not failures)
 
-    async def _find(self, number: PhoneNumber) -> tuple[Sighting, dict[str, AdapterError]]:
+    async def _find(self, key: Key) -> tuple[Sighting, dict[str, AdapterError]]:
         """Return the first contact in order, and the failures of the sources before it."""
         failures: dict[str, AdapterError] = {}
-        at_once = [detach(self._ask(source, number)) for source in self._finding] if self._parallel else []
+        finding = [source for source in self._finding if kind_of(key) in source.by]
+        at_once = [detach(self._ask(source, key)) for source in finding] if self._parallel else []
+        is_ambiguous = False
         try:
-            for index, source in enumerate(self._finding):
-                answer = await (at_once[index] if at_once else self._ask(source, number))
+            for index, source in enumerate(finding):
+                answer = await (at_once[index] if at_once else self._ask(source, key))
                 try:
                     if isinstance(answer, Contact):
-                        contact, is_whole = await self._complete(source.upstream, answer, number)
+                        contact, is_whole = await self._complete(source.upstream, answer, key)
                         return Sighting(contact, complete=is_whole), failures
                 except AdapterError as exc:  # it has been asked, which took time: that is more than a CircuitOpen
                     answer = Unavailable(str(exc)) if isinstance(exc, CircuitOpen) else without_frames(exc)
-                if answer is not None:
+                if answer is Several.UNKNOWN:
+                    is_ambiguous = True
+                elif isinstance(answer, AdapterError):
                     failures[source.upstream.name] = answer
         finally:
             for task in at_once:
                 task.cancel()
-        return Sighting(None), failures
+        return Sighting(None, ambiguous=is_ambiguous), failures
 
-    async def _ask(self, source: Source, number: PhoneNumber) -> Contact | AdapterError | None:
+    async def _ask(self, source: Source, key: Key) -> Contact | AdapterError | Several | None:
+        """Return the source's contact, None when it has none, `Several.UNKNOWN` when nobody can tell which."""
         started = time.perf_counter()
         try:
-            returned = await source.upstream.lookup(number)
-            holding = holders(returned, number)
+            returned = await source.upstream.lookup(key)
+            holding = holders(returned, key)
             possible = distinct(holding)
             contact = pick(possible, source.several, source.newest_by)
         except AdapterError as exc:
@@ -110,13 +119,13 @@ class Sources:
         self._tell(
             source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), source.several)
         )
-        return contact
+        return Several.UNKNOWN if contact is None and possible else contact
 
-    async def _complete(self, upstream: Upstream, contact: Contact, number: PhoneNumber) -> tuple[Contact, bool]:
+    async def _complete(self, upstream: Upstream, contact: Contact, key: Key) -> tuple[Contact, bool]:
         """Return the contact with what its own source adds, and whether that is all. Raises AdapterError."""
         started = time.perf_counter()
         try:
-            completed, failure = await upstream.complete(contact, number)
+            completed, failure = await upstream.complete(contact, key)
         except AdapterError as exc:
             self._tell(upstream, _outcome(exc), started, str(exc))
             raise
@@ -126,7 +135,7 @@ class Sources:
             self._tell(upstream, "completed", started)
         return completed, failure is None
 
-    async def _enrich(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, bool]:
+    async def _enrich(self, contact: Contact, key: Key) -> tuple[Contact, bool]:
         """Return the contact with more fields, and whether every enriching source could be asked."""
         is_whole = True
         for upstream in self._enriching:
@@ -139,7 +148,7 @@ class Sources:
                 continue
             self._tell(upstream, "enriched", started)
             try:
-                contact, is_completed = await self._complete(upstream, enriched, number)
+                contact, is_completed = await self._complete(upstream, enriched, key)
             except AdapterError:  # told already
                 is_completed = False
             is_whole = is_whole and is_completed

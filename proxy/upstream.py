@@ -11,6 +11,7 @@ from proxy.adapter import Adapter, Completing, Enriching, Forgetting
 from proxy.breaker import ABANDONED, Bulkhead, RetryBudget, State, Watched
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
+from proxy.keys import Key
 from proxy.model import Contact, as_contacts
 from proxy.phone import PhoneNumber
 
@@ -103,11 +104,11 @@ class Upstream:
         finally:
             self._is_opening = False
 
-    async def lookup(self, number: PhoneNumber) -> tuple[Contact, ...]:
-        """Return the contacts that the source has for `number`. Raises AdapterError."""
+    async def lookup(self, key: Key) -> tuple[Contact, ...]:
+        """Return the contacts that the source has for `key`. Raises AdapterError."""
 
         async def ask() -> tuple[Contact, ...]:
-            return as_contacts(await self.adapter.lookup(number))
+            return as_contacts(await self.adapter.lookup(key))
 
         return await self._attempt(ask)
 
@@ -122,7 +123,7 @@ class Upstream:
 
         return await self._attempt(ask)
 
-    async def complete(self, contact: Contact, number: PhoneNumber) -> tuple[Contact, AdapterError | None]:
+    async def complete(self, contact: Contact, key: Key) -> tuple[Contact, AdapterError | None]:
         """Return `contact` with what its own source adds, and the failure that ended it early, if one did.
 
         It is asked once, and for no longer than one attempt; after nothing but failures for a while not at all, and
@@ -133,7 +134,7 @@ class Upstream:
         completing, versions = self.adapter, [contact]
 
         async def ask() -> None:
-            async for version in completing.complete(contact, number):
+            async for version in completing.complete(contact, key):
                 versions.append(_more_of(contact, version))  # noqa: PERF401 - those before a failure count
 
         try:

@@ -13,12 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from proxy.adapter import Adapter, AdapterConfig, Enriching
+from proxy.adapter import Adapter, AdapterConfig, By, Enriching
 from proxy.config.crosscheck import crosscheck
 from proxy.config.doubts import notes, texts_in, warnings
 from proxy.config.sentences import Path, key_of, sentences
 from proxy.config.settings import Settings, SourceSettings, SwitchSettings
-from proxy.config.values import SHORTEST_SECRET, FromEnvironment
+from proxy.config.values import SHORTEST_SECRET, FromEnvironment, parse_by
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
 from proxy.secret_files import read_secret_file
@@ -210,10 +210,16 @@ def _build_adapter(
     except ValueError as exc:
         problems.append(f"{key_of((*path, 'adapter'), tree)}: {source['adapter']!r} {exc}")
         return None
+    by = _by_of(source)
+    if wrong := by - adapter_class.asked_by:
+        allowed = ", ".join(sorted(adapter_class.asked_by))
+        told = f"this adapter cannot be asked by {min(wrong)} - allowed: {allowed}"
+        problems.append(f"{key_of((*path, 'by'), tree)}: {told}")
     if role == "enrich" and not issubclass(adapter_class, Enriching):
         problems.append(f"{key_of((*path, 'role'), tree)}: this adapter cannot enrich - allowed: find")
     try:
-        options = adapter_class.Config.model_validate(source.get("options", {}), context={"role": role, **context})
+        told_of = {"role": role, "by": by, **context}
+        options = adapter_class.Config.model_validate(source.get("options", {}), context=told_of)
         return adapter_class(options), options
     except ValidationError as exc:
         problems += sentences(exc, tree, adapter_class.Config, (*path, "options"))
@@ -223,6 +229,14 @@ def _build_adapter(
         reason = f"{type(exc).__name__} at {_place_of(exc, adapter_class.__module__)}"
         problems.append(f"{key_of((*path, 'adapter'), tree)}: cannot be built ({reason}) - allowed: a working adapter")
     return None
+
+
+def _by_of(source: Mapping[str, Any]) -> frozenset[By]:
+    """Return what a source is asked by, as it will be when nothing is wrong with it."""
+    try:
+        return parse_by(source["by"])
+    except (KeyError, ValueError):
+        return frozenset({By.PHONE_NUMBER})
 
 
 def _place_of(exc: Exception, module: str) -> str:

@@ -23,6 +23,7 @@ from proxy.config.values import (
     fits_listen,
     fits_snapshot,
     is_below_ttl,
+    parse_by,
     parse_holidays,
     parse_kinds,
     parse_known_listen,
@@ -33,6 +34,7 @@ from proxy.config.values import (
     parse_zone,
     read_by,
 )
+from proxy.keys import By
 from proxy.matching import Several
 from proxy.rules.comparison import Comparison
 from proxy.rules.greeting import Greeting
@@ -200,6 +202,8 @@ class SourceSettings(Section):
     """Name of an installed adapter (rest, sql, static), or package.module:Class"""
     role: Literal["find", "enrich"] = "find"
     """find: looks numbers up; enrich: adds fields to the contact that was found"""
+    by: Annotated[frozenset[By], PlainValidator(parse_by)] = frozenset({By.PHONE_NUMBER})
+    """What it is asked by: phone_number, customer_number (which a caller has keyed), or a list of both"""
     several: Several = Several.FIRST
     """Which contact, when the source has several for a number: first, newest, or unknown (none)"""
     newest_by: str = ""

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,12 +13,14 @@ import phonenumbers
 from holidays import HolidayBase, country_holidays
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo
 
+from proxy.keys import By
 from proxy.phone import NUMBER_TYPES
 from proxy.rules.greeting import Greeting
 from proxy.rules.situation import Standing
 from proxy.target import Target
 
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
 
 HIGHEST_PORT = 65535
 
@@ -170,9 +173,20 @@ def parse_kinds(value: object) -> frozenset[Standing]:
     words = as_list(value)
     if words == ["anyone"]:
         return frozenset(Standing)
-    if not isinstance(words, list) or not words or not all(word in list(Standing) for word in words):
-        raise ValueError(f"is not a kind of caller - allowed: {', '.join(Standing)}, a list of them, or anyone")
-    return frozenset(Standing(word) for word in words)
+    return _words_of(
+        Standing, words, f"is not a kind of caller - allowed: {', '.join(Standing)}, a list of them, or anyone"
+    )
+
+
+def parse_by(value: object) -> frozenset[By]:
+    """Read what a source is asked by: a word or a list of them. Raises ValueError."""
+    return _words_of(By, as_list(value), f"is nothing to ask by - allowed: {', '.join(By)}, or a list of both")
+
+
+def _words_of(kinds: type[W], words: object, otherwise: str) -> frozenset[W]:
+    if not isinstance(words, list) or not words or not all(word in list(kinds) for word in words):
+        raise ValueError(otherwise)
+    return frozenset(map(kinds, words))
 
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_as_literal)]

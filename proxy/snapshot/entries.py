@@ -24,6 +24,9 @@ LARGEST_ENTRY = 16 * 1024
 """Bytes for each entry that the cache may hold, above which a file is not read: it would fill the memory."""
 
 
+_AMBIGUOUS = "several"
+"""In the place of the contact's id, where the CRM has several contacts and none may be chosen"""
+
 _UNKNOWN = "and tanima erase cannot know that this server has it"
 
 
@@ -174,17 +177,18 @@ def _add(file: NewFile, entries: list[tuple[str, Entry]], to_wall: float) -> Non
 
 def _row(e164: str, entry: Entry, to_wall: float) -> Row:
     contact = entry.contact
-    about = (contact.name, dict(contact.fields), contact.id) if contact else (None, {}, "")
+    who = (contact.id, contact.customer_number) if contact else (_AMBIGUOUS * entry.ambiguous, "")
+    about = (contact.name, dict(contact.fields)) if contact else (None, {})
     ahead = None if math.isinf(entry.refresh_from) else entry.fresh_until - entry.refresh_from
-    return [e164, *about, entry.fresh_until + to_wall, entry.stale_until + to_wall, ahead]
+    return [e164, *about, *who, entry.fresh_until + to_wall, entry.stale_until + to_wall, ahead]
 
 
 def _entry(row: Row, wall: float, now: float, caps: Caps) -> Entry:
-    _, name, fields, key, fresh_until, stale_until, ahead = row
+    _, name, fields, key, customer_number, fresh_until, stale_until, ahead = row
     if name is None:
         fresh = now + min(fresh_until - wall, caps.negative_ttl)
-        return Entry(None, fresh, fresh)
+        return Entry(None, fresh, fresh, ambiguous=key == _AMBIGUOUS)
     fresh = min(fresh_until - wall, caps.ttl)
     stale = min(stale_until - wall, fresh + caps.stale)
     refresh_from = math.inf if ahead is None else now + fresh - ahead
-    return Entry(Contact(name, fields, id=key), now + fresh, now + stale, refresh_from)
+    return Entry(Contact(name, fields, id=key, customer_number=customer_number), now + fresh, now + stale, refresh_from)
