@@ -4,25 +4,25 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from proxy import detached
 from proxy.cache import ContactCache
 from proxy.config.load import Configuration, ConfiguredSource
-from proxy.config.settings import CacheSettings, RuleSettings, Settings, SourceSettings
+from proxy.config.plain import lines_of, routing_of, step_of
+from proxy.config.settings import CacheSettings, Settings, SourceSettings
 from proxy.detached import detach
 from proxy.dialects import Dialect
 from proxy.dialects.musteri_tanima import MusteriTanima
+from proxy.dialects.santral_programlama import SantralProgramlama
+from proxy.dialogue import Memory
 from proxy.directory import Directory, Lifetimes
 from proxy.errors import DeadlineExceeded, Unavailable
 from proxy.limiter import Limiter
-from proxy.phone import PhoneNumber, parse_caller
-from proxy.router import CallRouter, Routing
-from proxy.rules import Rule
-from proxy.rules.hours import Hours
-from proxy.rules.situation import CallerIs, Condition, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
+from proxy.phone import PhoneNumber
+from proxy.router import CallRouter, Dialogues
 from proxy.snapshot import Caps, Snapshot
 from proxy.sources import Asked, Source, Sources
 from proxy.upstream import Guarded, Limits, Upstream
@@ -62,7 +62,7 @@ class Deployment:
         self.configuration = configuration
         self.settings = settings
         self.observers = observers or Observers()
-        self.dialect: Dialect = MusteriTanima(settings.switch.parameter, settings.switch.region)
+        self.dialects = dialects_of(settings)
         self.upstreams = {
             source.settings.name: (predecessor and predecessor.unchanged(source)) or self._upstream(source)
             for source in configuration.sources
@@ -81,7 +81,16 @@ class Deployment:
         self.made_by = fingerprint(configuration)
         goes_on = predecessor is not None and predecessor.made_by == self.made_by
         self.directory: Directory = predecessor.directory if predecessor and goes_on else self._new_directory()
-        self.router = CallRouter(routing_of(settings), self.directory, settings.switch.deadline, self.observers.bug)
+        self.dialogues: Dialogues = dialogues_of(settings, predecessor.dialogues if predecessor else None)
+        self.router = CallRouter(
+            routing_of(settings),
+            self.directory,
+            settings.switch.deadline,
+            self.observers.bug,
+            lines=lines_of(settings),
+            dialogues=self.dialogues,
+            region=settings.switch.region,
+        )
 
     async def __aenter__(self) -> Self:
         await self.open(self.upstreams.values())
@@ -100,7 +109,7 @@ class Deployment:
             trusted_proxies=switch.access.trusted_proxies,
             limiter=Limiter(switch.access.rate, switch.access.burst) if switch.access.rate else None,
         )
-        return Answering(switch.path, self.dialect, self.router, access)
+        return Answering(switch.path, self.dialects, self.router, access)
 
     def unchanged(self, source: ConfiguredSource) -> Upstream | None:
         """Return the running source that is set up just like `source`; None when there is none."""
@@ -115,7 +124,11 @@ class Deployment:
         self.directory.adopt(self._sources, lifetimes_of(cache), cache.size)
 
     def forget(self, number: PhoneNumber) -> bool:
-        """Drop all that is known about a number, and tell whether the cache had it, or a lookup was under way."""
+        """Drop all that is known about a number, and tell whether the cache had it, or a lookup was under way.
+
+        What is remembered of calls goes too, as it may be about the same person.
+        """
+        self.dialogues.memory.clear()
         for upstream in self.upstreams.values():
             upstream.forget(number)
         return self.directory.forget(number)
@@ -203,41 +216,23 @@ def snapshot_of(configuration: Configuration) -> Snapshot | None:
     return Snapshot(file, secret, fingerprint(configuration), time.monotonic, time.time)
 
 
-def routing_of(settings: Settings) -> Routing:
-    """Return the part of the settings that decides where calls go, as plain values."""
-    hours = {
-        name: Hours(
-            name,
-            span.days,
-            span.start,
-            span.end,
-            span.zone,
-            (span.closed, *([span.holidays] if span.holidays is not None else [])),
-        )
-        for name, span in settings.hours.items()
-    }
-    default, routing = settings.switch.default, settings.routing
-    return Routing(
-        default=default,
-        unknown=routing.unknown or default,
-        withheld=routing.withheld or default,
-        internal=routing.internal or default,
-        rules=tuple(_rule_of(rule, settings, hours) for rule in settings.rules),
-        greeting=routing.greeting,
+def dialects_of(settings: Settings) -> Sequence[Dialect]:
+    """Return the forms in which the switch may ask; a question that is of none of them counts as of the last."""
+    switch = settings.switch
+    forms: Sequence[Dialect] = (SantralProgramlama(switch.region), MusteriTanima(switch.parameter, switch.region))
+    return [form for form in forms if switch.dialect in {"auto", form.name}]
+
+
+def dialogues_of(settings: Settings, before: Dialogues | None) -> Dialogues:
+    """Return what callers may be asked. What is remembered of calls, and of guesses, stays over a reload."""
+    limits, url = settings.dialogue, settings.switch.service_url
+    guesses = Limiter(limits.guesses / limits.guesses_within, limits.guesses)
+    if before is not None and (before.guesses.rate, before.guesses.burst) == (guesses.rate, guesses.burst):
+        guesses = before.guesses
+    return Dialogues(
+        before.memory if before else Memory(time.monotonic),
+        guesses,
+        {name: step_of(name, step) for name, step in settings.steps.items()},
+        limits.max_steps,
+        url.get_secret_value() if url else "",
     )
-
-
-def _rule_of(rule: RuleSettings, settings: Settings, hours: dict[str, Hours]) -> Rule:
-    conditions: list[Condition] = [CallerIs(rule.caller.kind)]
-    conditions += [FieldIs(name, comparison) for name, comparison in rule.when.items()]
-    if rule.called:
-        conditions.append(Dialled(tuple(parse_caller(text, settings.switch.region) for text in rule.called)))
-    if rule.caller.country:
-        conditions.append(FromCountry(frozenset(rule.caller.country)))
-    if rule.caller.type:
-        conditions.append(NumberTypeIs(frozenset(rule.caller.type)))
-    if rule.during:
-        conditions.append(During(tuple(hours[name] for name in rule.during)))
-    if rule.outside:
-        conditions.append(Outside(tuple(hours[name] for name in rule.outside)))
-    return Rule(rule.name, rule.target, tuple(conditions), settings.tables, rule.greeting)

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from proxy.actions import Transfer
 from proxy.breaker import State
 from proxy.errors import ProxyError
 from proxy.sources import Asked
@@ -26,6 +27,9 @@ Event = MutableMapping[str, Any]
 
 _MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
 _IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""What the id of a call is written like; another may be somebody's number."""
 
 PATIENCE = 0.05
 """Seconds in which a line that is too long to be written at once must have been taken."""
@@ -136,11 +140,20 @@ def listening(host: str, port: int) -> None:
 
 def call_answered(answered: Answered) -> None:
     """Write the line of one call."""
-    decision = answered.decision
+    call, decision = answered.call, answered.decision
+    target = decision.action.target if isinstance(decision.action, Transfer) else None
+    about_dialogue: dict[str, str | int] = {}
+    if call is not None and call.can_be_asked:
+        about_dialogue = {"call_id": call.call_id if _UUID.fullmatch(call.call_id) else "none", "step": call.step}
+    if decision.heard is not None:
+        about_dialogue["heard"] = decision.heard.value
+    if decision.step:
+        about_dialogue["asks"] = decision.step
     log.info(
         "call",
-        caller=str(answered.call.caller) if answered.call else "none",
-        target=str(decision.target),
+        **about_dialogue,
+        caller=str(call.caller) if call else "none",
+        target=str(target) if target else None,
         reason=decision.reason.value,
         via=decision.via.value,
         rule=decision.rule or None,
@@ -245,7 +258,7 @@ def _without_values(_logger: object, _method: str, event: Event) -> Event:
         frames = traceback.extract_tb(exc.__traceback__)
         event["traceback"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     for key, value in event.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and key != "call_id":
             event[key] = _without_digits(value)
         elif isinstance(value, list) and key != "traceback":
             event[key] = [_without_digits(str(each)) for each in value]

@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
 
+from proxy.actions import Action
 from proxy.phone import Caller
-from proxy.target import Target
 
 MOST_BITS = 10_000
 """Of a whole number; what is larger is no number that anybody compares or prints."""
@@ -37,6 +37,30 @@ class Reason(StrEnum):
     OVERLOAD = "overload"
     REFUSED = "refused"
     BUG = "bug"
+    ASKED = "asked"
+    """Not decided yet: the caller is asked something"""
+    ANSWERED = "answered"
+    """An answer of the caller leads there"""
+    NO_ANSWER = "no_answer"
+    """A question came to nothing, and says what then"""
+
+
+class Outcome(StrEnum):
+    """What came of a question to the caller."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    FAILED = "failed"
+    """The CRM could not be asked about what was keyed"""
+    TOO_MANY = "too_many"
+    """The caller has keyed too many numbers; this one was not looked up"""
+    CHOSEN = "chosen"
+    KEPT = "kept"
+    RECORDED = "recorded"
+    MISUNDERSTOOD = "misunderstood"
+    """What was keyed or said is none of what was asked for"""
+    NOTHING = "nothing"
+    """Nothing was keyed or said, or the switch tells of an error"""
 
 
 class Via(StrEnum):
@@ -94,6 +118,18 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of a question to the caller."""
+
+    keyed: tuple[tuple[str, str], ...] = ()
+    """Digits by the name of their parameter; empty when nothing was keyed. Others' parameters may be among them"""
+    said: str | None = None
+    """The words that were understood; None when nobody listened"""
+    failed: bool = False
+    """The switch tells of an error"""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One ringing call, as the switch tells of it."""
 
@@ -102,6 +138,14 @@ class Call:
     """When it rang, with a time zone"""
     called: Caller | None = None
     """The number that was dialled, where the dialect says it"""
+    call_id: str = ""
+    """The switch's own for it; empty where the dialect has none"""
+    step: int = 1
+    """Which question of the switch about this call it is"""
+    heard: Heard = Heard()
+    """What the caller has answered to the question before"""
+    can_be_asked: bool = False
+    """The switch can ask the caller something, and us again"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +160,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a call goes, and why."""
+    """What becomes of a call, and why."""
 
-    target: Target
+    action: Action
     reason: Reason
     via: Via = Via.NONE
-    name: str = ""
-    """Whom the switch greets; empty for nobody"""
     rule: str = ""
-    """The rule that matched; empty unless the reason is `rule`"""
+    """The rule that matched; empty unless it led to the action"""
+    step: str = ""
+    """The step of the dialogue that the action asks"""
+    heard: Outcome | None = None
+    """What came of the step before"""
 
 
 def as_text(value: Scalar) -> str:

@@ -1,52 +1,36 @@
 """From a call to a decision, whatever happens on the way."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from proxy.actions import Transfer
+from proxy.dialogue import Answer, Keys, Memory, Progress, Speech, Step
 from proxy.directory import Directory
 from proxy.errors import AdapterError, Overloaded, without_frames
-from proxy.model import Call, Decision, Reason, Via
-from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
-from proxy.rules import Considered, Rule, Situation, Standing, choose, explain
-from proxy.rules.greeting import Greeting
+from proxy.keys import Key
+from proxy.limiter import Limiter
+from proxy.model import Call, Decision, Outcome, Reason
+from proxy.phone import Caller, Extension, PhoneNumber, Unreadable, Withheld
+from proxy.routing import Knowledge, Routing, Way, by_rules, put_through
+from proxy.rules import Considered, Goal, Situation, Standing, explain
 from proxy.target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Where calls go, as the TOML has it."""
-
-    default: Target
-    """When nobody can tell, and when a known caller matches no rule"""
-    unknown: Target
-    withheld: Target
-    internal: Target
-    rules: Sequence[Rule] = ()
-    greeting: Greeting = field(default=Greeting("{name}"))
-
-    def target_for(self, reason: Reason) -> Target:
-        """Return the target of a call that matched no rule."""
-        match reason:
-            case Reason.UNKNOWN_CALLER:
-                return self.unknown
-            case Reason.WITHHELD:
-                return self.withheld
-            case Reason.INTERNAL_CALLER:
-                return self.internal
-            case _:
-                return self.default
+Answers = Progress[Knowledge, "asyncio.Future[Decision]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What could be learnt about a call before the rules are tried."""
+class Dialogues:
+    """What callers may be asked, and what is remembered of them."""
 
-    situation: Situation
-    otherwise: Reason
-    """The reason of the decision when no rule matches"""
-    via: Via = Via.NONE
-    failure: str = ""
-    """Why nothing could be learnt"""
+    memory: Memory[Knowledge, "asyncio.Future[Decision]"]
+    guesses: Limiter
+    """How often one caller may have a number looked up that was keyed"""
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    max_steps: int = 5
+    """In one call"""
+    service_url: str = ""
+    """Where the switch asks again; where it asked, when empty"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,64 +46,215 @@ class Explanation:
 class CallRouter:
     """Decides calls. `deadline` is how many seconds the switch may be kept waiting.
 
-    `on_bug` is told of errors that nobody raised on purpose.
+    `lines` are dialled numbers with a routing of their own. `on_bug` is told of errors that nobody raised on purpose.
     """
 
-    def __init__(
-        self, routing: Routing, directory: Directory, deadline: float, on_bug: Callable[[str, Exception], None]
+    def __init__(  # noqa: PLR0913 - all that a call is decided by
+        self,
+        routing: Routing,
+        directory: Directory,
+        deadline: float,
+        on_bug: Callable[[str, Exception], None],
+        *,
+        lines: Mapping[Caller, Routing] | None = None,
+        dialogues: Dialogues | None = None,
+        region: str = "TR",
     ) -> None:
         self._routing = routing
+        self._lines = lines or {}
         self._directory = directory
         self.deadline = deadline
         self._on_bug = on_bug
+        self._dialogues = dialogues or Dialogues(Memory(_now), Limiter(0, 0))
+        self._region = region
 
     async def route(self, call: Call) -> Decision:
-        """Return where the call goes. Never raises, and takes no longer than the deadline."""
+        """Return what becomes of the call. Never raises, and takes no longer than the deadline.
+
+        The same question about the same call is answered as before, without a second lookup.
+        """
         try:
-            return self._decide(await self._learn(call))
+            if not call.can_be_asked:
+                return self._decide(await self._learn(call, self.deadline), Progress())
+            if not call.call_id:
+                return await self._turn(call, Progress())
+            return await self._once(call)
         except Exception as exc:  # noqa: BLE001 - the outer net: a bug must not cost anybody a call
             self._on_bug("router", exc)
-            return self.fall_back(Reason.BUG)
+            return self.fall_back(Reason.BUG, call)
 
-    async def explain(self, call: Call) -> Explanation:
-        """Decide as `route` does, and tell how it came to that. A bug is raised here."""
-        knowledge = await self._learn(call)
-        return Explanation(knowledge, explain(knowledge.situation, self._routing.rules), self._decide(knowledge))
+    async def learn(self, call: Call, key: Key | None = None) -> Knowledge:
+        """Return what is known when a call begins; or, with a `key`, after the caller has keyed it. Bugs are raised."""
+        return await (self._learn(call, self.deadline) if key is None else self._look_up(call, key, self.deadline))
+
+    def explain(self, call: Call, knowledge: Knowledge) -> Explanation:
+        """Decide as `route` does, and tell how it came to that. Bugs are raised."""
+        progress: Answers = Progress()
+        knowledge = self._as_of_now(knowledge, call, progress)
+        considered = explain(knowledge.situation, self._routing_of(call).rules)
+        return Explanation(knowledge, considered, self._decide(knowledge, progress))
 
     def refuse(self, call: Call) -> Decision:
         """Return the decision for a call that may not be asked about: the one for a caller whom nobody knows."""
-        knowledge = _without_lookup(call)
-        return replace(self._decide(knowledge), reason=Reason.REFUSED, rule="")
+        knowledge, routing = _without_lookup(call), self._routing_of(call)
+        way = by_rules(knowledge, routing)
+        target = way.goal if isinstance(way.goal, Target) else routing.default
+        return replace(put_through(target, way, knowledge, routing), reason=Reason.REFUSED, rule="")
 
-    def fall_back(self, reason: Reason) -> Decision:
+    def fall_back(self, reason: Reason, call: Call | None = None) -> Decision:
         """Return the decision for when there is nothing to decide by."""
-        return Decision(self._routing.default, reason)
+        return Decision(Transfer((self._routing_of(call) if call else self._routing).default), reason)
 
-    async def _learn(self, call: Call) -> Knowledge:
+    def _routing_of(self, call: Call) -> Routing:
+        return self._lines.get(call.called, self._routing) if call.called is not None else self._routing
+
+    # ------------------------------------------------------------------ what is known of a caller
+
+    async def _learn(self, call: Call, patience: float) -> Knowledge:
         if isinstance(call.caller, PhoneNumber):
-            return await self._look_up(call, call.caller)
+            return await self._look_up(call, call.caller, patience)
         return _without_lookup(call)
 
-    async def _look_up(self, call: Call, number: PhoneNumber) -> Knowledge:
+    async def _look_up(self, call: Call, key: Key, patience: float) -> Knowledge:
         try:
-            finding = await self._directory.find(number, self.deadline)
+            finding = await self._directory.find(key, patience)
         except AdapterError as exc:
             reason = Reason.OVERLOAD if isinstance(without_frames(exc), Overloaded) else Reason.CRM_FAILED
             return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc))
         if finding.contact is None:
-            return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER, finding.via)
+            standing = Standing.SEVERAL if finding.ambiguous else Standing.UNKNOWN
+            return Knowledge(Situation(call, standing), Reason.UNKNOWN_CALLER, finding.via)
         return Knowledge(Situation(call, Standing.KNOWN, finding.contact), Reason.NO_RULE, finding.via)
 
-    def _decide(self, knowledge: Knowledge) -> Decision:
-        routing, contact = self._routing, knowledge.situation.contact
-        chosen = choose(knowledge.situation, routing.rules)
-        if chosen is None:
-            target = routing.target_for(knowledge.otherwise)
-            name = routing.greeting.render(contact) if contact else ""
-            return Decision(target, knowledge.otherwise, knowledge.via, name)
-        rule, target = chosen
-        name = (rule.greeting or routing.greeting).render(contact) if contact else ""
-        return Decision(target, Reason.RULE, knowledge.via, name, rule.name)
+    def _as_of_now(self, knowledge: Knowledge, call: Call, progress: Answers) -> Knowledge:
+        """Return what is known of a call with what has been keyed in it, and with what may be asked now."""
+        may_ask = self._may_ask(call, progress)
+        steps = frozenset(self._dialogues.steps.keys() - progress.times.keys()) if may_ask else frozenset()
+        situation = replace(knowledge.situation, call=call, kept=dict(progress.kept), steps=steps)
+        return replace(knowledge, situation=situation)
+
+    # ------------------------------------------------------------------ a dialogue
+
+    async def _once(self, call: Call) -> Decision:
+        """Answer one question of the switch; a repetition is answered as it was, or will be."""
+        progress = self._dialogues.memory.recall(call)
+        turn = (call.step, call.heard)
+        known = progress.answers.get(turn)
+        if known is not None:
+            if not known.done():
+                await asyncio.wait({known}, timeout=self.deadline)
+            return known.result() if known.done() else self.fall_back(Reason.CRM_FAILED, call)
+        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        progress.answers[turn] = answer
+        try:
+            answer.set_result(await self._turn(call, progress))
+        finally:
+            if not answer.done():  # the next one may have more luck
+                progress.answers.pop(turn, None)
+                answer.set_result(self.fall_back(Reason.BUG, call))
+        return answer.result()
+
+    async def _turn(self, call: Call, progress: Answers) -> Decision:
+        """Go on with a call after what was heard of the caller; or begin."""
+        ends_at = _now() + self.deadline
+        step = self._answered(call, progress)
+        if step is None:
+            return self._decide(await self._own(call, progress, ends_at), progress)
+        answer = step.read(call.heard, self._region)
+        if answer.key is not None:
+            answer = await self._identify(call, progress, answer, answer.key, ends_at)
+        elif answer.outcome is Outcome.KEPT:
+            progress.kept[step.kept_as] = answer.kept
+        goal, reason = _next(step, answer, progress)
+        knowledge = await self._own(call, progress, ends_at)
+        if isinstance(goal, str) and not self._may_ask(call, progress):
+            goal, reason = self._dialogues.steps[goal].otherwise, Reason.NO_ANSWER
+        if goal is None or (isinstance(goal, str) and not self._may_ask(call, progress)):
+            return self._decide(knowledge, progress, answer.outcome)
+        way = Way(goal, reason, self._routing_of(call).manner)
+        return self._go(way, knowledge, progress, answer.outcome)
+
+    def _answered(self, call: Call, progress: Answers) -> Step | None:
+        """Return the step that this question of the switch answers; None when a call begins, or nobody knows.
+
+        A proxy that has forgotten the call, or never had it, goes by the name under which digits come.
+        """
+        steps, heard = self._dialogues.steps, call.heard
+        expected = steps.get(progress.asked)
+        if expected is not None and expected.hears(heard):
+            return expected
+        keyed = [steps[name] for name, _ in heard.keyed if name in steps and isinstance(steps[name].ask, Keys)]
+        spoken = [step for step in steps.values() if isinstance(step.ask, Speech)] if heard.said is not None else []
+        step = keyed[-1] if keyed else spoken[0] if len(spoken) == 1 else expected
+        if progress.knowledge is None and call.step > 1:
+            progress.questions = call.step - 1 if step else self._dialogues.max_steps
+            progress.times.update({step.name: call.step - 1} if step else {})
+        return step if call.step > 1 or keyed or spoken else None
+
+    async def _identify(self, call: Call, progress: Answers, answer: Answer, key: Key, ends_at: float) -> Answer:
+        """Look up what was keyed; who it belongs to is the caller from now on."""
+        if not self._dialogues.guesses.admit(_who_guesses(call.caller), _now()):
+            return Answer(Outcome.TOO_MANY)
+        knowledge = await self._look_up(call, key, ends_at - _now())
+        match knowledge.situation.standing:
+            case Standing.KNOWN:
+                progress.knowledge = knowledge
+                return answer
+            case Standing.UNCLEAR:
+                progress.knowledge = knowledge
+                return Answer(Outcome.FAILED)
+            case _:
+                return Answer(Outcome.NOT_FOUND)
+
+    async def _own(self, call: Call, progress: Answers, ends_at: float) -> Knowledge:
+        """Return what is known of the caller, by what he has keyed or else by his number."""
+        if progress.knowledge is None:
+            progress.knowledge = await self._learn(call, max(0.0, ends_at - _now()))
+        return self._as_of_now(progress.knowledge, call, progress)
+
+    def _may_ask(self, call: Call, progress: Answers) -> bool:
+        return call.can_be_asked and max(progress.questions, call.step - 1) < self._dialogues.max_steps
+
+    # ------------------------------------------------------------------ the decision
+
+    def _decide(self, knowledge: Knowledge, progress: Answers, heard: Outcome | None = None) -> Decision:
+        return self._go(by_rules(knowledge, self._routing_of(knowledge.situation.call)), knowledge, progress, heard)
+
+    def _go(self, way: Way, knowledge: Knowledge, progress: Answers, heard: Outcome | None) -> Decision:
+        """Return the decision for a call that goes to a target, or to a step that may be asked."""
+        situation, goal = knowledge.situation, way.goal
+        progress.asked = ""
+        routing = self._routing_of(situation.call)
+        if isinstance(goal, Target):
+            return put_through(goal, way, knowledge, routing, heard)
+        step = self._dialogues.steps[goal]
+        language = replace(way.manner, language=step.language or way.manner.language)
+        question = step.ask.question(
+            step.name,
+            language.language_of(situation, routing.tables),
+            self._dialogues.service_url,
+            is_repeated=step.name in progress.times,
+        )
+        progress.asked = step.name
+        progress.times[step.name] += 1
+        progress.questions += 1
+        return Decision(question, Reason.ASKED, knowledge.via, way.rule, step.name, heard)
+
+
+def _next(step: Step, answer: Answer, progress: Answers) -> tuple[Goal | None, Reason]:
+    """Return where an answer leads, None for what the rules say, and the reason when it leads to a target."""
+    match answer.outcome:
+        case Outcome.MISUNDERSTOOD | Outcome.NOT_FOUND if progress.times[step.name] < step.attempts:
+            return step.name, Reason.ASKED
+        case Outcome.MISUNDERSTOOD | Outcome.NOT_FOUND | Outcome.NOTHING | Outcome.TOO_MANY:
+            return step.otherwise, Reason.NO_ANSWER
+        case _:
+            return answer.goal, Reason.ANSWERED
+
+
+def _who_guesses(caller: Caller) -> str:
+    """Return as whom a caller counts. All who withhold their number count as one, as do all with none that is valid."""
+    return caller.e164 if isinstance(caller, PhoneNumber) else str(caller)
 
 
 def _without_lookup(call: Call) -> Knowledge:
@@ -133,3 +268,7 @@ def _without_lookup(call: Call) -> Knowledge:
             return Knowledge(Situation(call, Standing.UNCLEAR), Reason.BAD_NUMBER, failure=why)
         case PhoneNumber():
             return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,6 +1,7 @@
 """Asks the sources for a person at a terminal, and puts what they said into words."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from proxy.adapter import Pingable
@@ -10,15 +11,19 @@ from proxy.config import Configuration
 from proxy.deployment import Deployment, Observers
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError
+from proxy.keys import Key
 from proxy.model import Call
 from proxy.phone import parse_caller
 from proxy.sources import Asked
 
 
-async def explain_call(configuration: Configuration, number: str, called: str | None, at: datetime | None) -> Explained:
+async def explain_call(
+    configuration: Configuration, number: str, called: str | None, at: datetime | None, key: Key | None = None
+) -> Explained:
     """Route one call as the server would, and return all that led to the decision.
 
-    `at` without a time zone is meant in that of the first named hours, or else of this machine.
+    `at` without a time zone is meant in that of the first named hours, or else of this machine. With a `key` the
+    caller has keyed it.
     """
     settings = configuration.settings
     asked: list[Asked] = []
@@ -27,17 +32,21 @@ async def explain_call(configuration: Configuration, number: str, called: str | 
     def note_bug(where: str, exc: BaseException) -> None:
         bugs.append(f"{where}: {type(exc).__name__}: {exc}")
 
-    rings_at = (at or datetime.now().astimezone()) if at is None or at.tzinfo else _in_zone(configuration, at)
+    rings_at = moment_of(configuration, at)
     region = settings.switch.region
     call = Call(parse_caller(number, region), rings_at, parse_caller(called, region) if called else None)
     deployment = Deployment(configuration, Observers(source=asked.append, bug=note_bug))
     async with deployment, still_at_work("asking the sources"):
         started = time.perf_counter()
-        explanation = await deployment.router.explain(call)
+        knowledge = await deployment.router.learn(call, key)
+        explanations = {
+            form: deployment.router.explain(replace(call, can_be_asked=form.holds_dialogues), knowledge)
+            for form in deployment.dialects
+        }
         seconds = time.perf_counter() - started
-    answer = deployment.dialect.render(explanation.decision).decode()
+    answers = {form.name: form.render(explained.decision).decode() for form, explained in explanations.items()}
     names = [source.name for source in settings.sources]
-    return Explained(number, explanation, names, asked, bugs, answer, seconds)
+    return Explained(number, next(iter(explanations.values())), names, asked, bugs, answers, seconds, key)
 
 
 async def ask_sources(configuration: Configuration) -> tuple[list[str], bool]:
@@ -66,6 +75,9 @@ async def ask_sources(configuration: Configuration) -> tuple[list[str], bool]:
     return lines, all_answer
 
 
-def _in_zone(configuration: Configuration, at: datetime) -> datetime:
+def moment_of(configuration: Configuration, at: datetime | None) -> datetime:
+    """Return a moment with a time zone; now when there is none."""
+    if at is None or at.tzinfo:
+        return at or datetime.now().astimezone()
     zones = [hours.zone for hours in configuration.settings.hours.values()]
     return at.replace(tzinfo=zones[0]) if zones else at.astimezone()

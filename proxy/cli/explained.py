@@ -1,11 +1,13 @@
 """The explanation of one decision, as text for a person and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.model import Reason, as_text
+from proxy.actions import Action, Transfer
+from proxy.keys import Key
+from proxy.model import Decision, Reason, as_text
 from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
 from proxy.router import Explanation
 from proxy.sources import Asked
@@ -19,6 +21,8 @@ _REASONS = {
     Reason.BAD_NUMBER: "the number cannot be read",
     Reason.CRM_FAILED: "the CRM could not be asked",
     Reason.OVERLOAD: "too many lookups are under way",
+    Reason.ANSWERED: "an answer of the caller leads there",
+    Reason.NO_ANSWER: "the caller has not answered well",
 }
 
 
@@ -33,19 +37,23 @@ class Explained:
     """All that are configured, in their order"""
     asked: Sequence[Asked]
     bugs: Sequence[str]
-    answer: str
-    """What the switch would be told"""
+    answers: Mapping[str, str]
+    """What the switch would be told, by dialect; the explanation is that of the first"""
     seconds: float
     """From the number to the decision"""
+    key: Key | None = None
+    """What the caller has keyed"""
 
     def as_json(self) -> str:
         """Return one JSON object; seconds are seconds, and what is not known is null."""
         knowledge, decision = self.explanation.knowledge, self.explanation.decision
+        action = decision.action
         call, contact = knowledge.situation.call, knowledge.situation.contact
         document = {
             "number": self.number,
             "caller": _caller_as_json(call.caller),
             "called": _caller_as_json(call.called) if call.called else None,
+            "keyed": self.key is not None,
             "at": call.at.isoformat(timespec="seconds"),
             "sources": [
                 {"source": a.source, "outcome": a.outcome, "seconds": round(a.seconds, 4), "note": a.note or None}
@@ -57,6 +65,7 @@ class Explained:
             and {
                 "id": contact.id or None,
                 "name": contact.name or None,
+                "customer_number": contact.customer_number or None,
                 "numbers": list(contact.numbers),
                 "fields": dict(contact.fields),
             },
@@ -64,14 +73,16 @@ class Explained:
                 {"rule": c.rule, "outcome": c.outcome, "why": c.why or None} for c in self.explanation.considered
             ],
             "decision": {
-                "target": str(decision.target),
-                "name": decision.name or None,
+                "target": str(action.target) if isinstance(action, Transfer) else None,
+                "step": decision.step or None,
+                "name": (isinstance(action, Transfer) and action.name) or None,
+                "phrase": (isinstance(action, Transfer) and action.phrase) or None,
                 "reason": decision.reason.value,
                 "rule": decision.rule or None,
                 "via": decision.via.value,
                 "seconds": round(self.seconds, 4),
             },
-            "answer": json.loads(self.answer),
+            "answers": {dialect: json.loads(answer) for dialect, answer in self.answers.items()},
         }
         return json.dumps(document, ensure_ascii=False, indent=2)
 
@@ -83,7 +94,7 @@ class Explained:
             ("Contact", list(self._contact())),
             ("Rules", list(self._rules())),
             ("Decision", list(self._decision())),
-            ("Answer", [self.answer]),
+            ("Answer", list(self._answer())),
         ]
         return "\n".join(
             f"{heading if first else '':<10}{line}"
@@ -96,6 +107,8 @@ class Explained:
         yield f"{self.number!r} is {caller_in_words(call.caller)}"
         if call.called:
             yield f"dialled: {caller_in_words(call.called)}"
+        if self.key is not None:
+            yield "and has keyed a number, which is looked up in its place"
         yield f"rings at {call.at:%a %Y-%m-%d %H:%M %Z}"
 
     def _sources(self) -> Iterator[str]:
@@ -115,6 +128,7 @@ class Explained:
             yield "none"
             return
         shown = {"id": contact.id, "name": contact.name, "numbers": ", ".join(contact.numbers)}
+        shown |= {"customer_number": contact.customer_number} if contact.customer_number else {}
         shown |= {name: as_text(value) for name, value in contact.fields.items()}
         width = max(map(len, shown))
         yield from (f"{name:<{width}}  {value or '-'}" for name, value in shown.items())
@@ -129,9 +143,29 @@ class Explained:
 
     def _decision(self) -> Iterator[str]:
         decision, failure = self.explanation.decision, self.explanation.knowledge.failure
-        reason = _REASONS[decision.reason].format(rule=repr(decision.rule))
-        yield f"{decision.target}, because {reason}{f' ({failure})' if failure else ''}"
-        yield f"greeting: {decision.name or 'none'}; via {decision.via}; {self.seconds * 1000:.1f} ms"
+        yield f"{decision_in_words(decision)}{f' ({failure})' if failure else ''}"
+        yield f"{_greeting_in_words(decision.action)}; via {decision.via}; {self.seconds * 1000:.1f} ms"
+
+    def _answer(self) -> Iterator[str]:
+        width = max(map(len, self.answers)) if len(self.answers) > 1 else 0
+        for dialect, answer in self.answers.items():
+            yield f"{dialect:<{width}}  {answer}" if width else answer
+
+
+def decision_in_words(decision: Decision) -> str:
+    """Return where a call goes, and why."""
+    action = decision.action
+    where = str(action.target) if isinstance(action, Transfer) else f"the step {decision.step}"
+    reason = Reason.RULE if decision.rule else decision.reason
+    return f"{where}, because {_REASONS[reason].format(rule=repr(decision.rule))}"
+
+
+def _greeting_in_words(action: Action) -> str:
+    if not isinstance(action, Transfer):
+        return "a question to the caller"
+    if action.phrase:
+        return f"phrase: {action.phrase}"
+    return f"greeting: {action.name or 'none'}"
 
 
 def caller_in_words(caller: Caller) -> str:

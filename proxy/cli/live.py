@@ -9,18 +9,16 @@ import phonenumbers
 from proxy.adapter import Adapter, Inspectable, Inspection
 from proxy.cli.waiting import still_at_work
 from proxy.config import Configuration
+from proxy.config.routes import MannerSettings
 from proxy.config.settings import Settings
 from proxy.deployment import Deployment
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError
-from proxy.model import as_contacts
+from proxy.model import ABOUT_ITSELF, as_contacts
 from proxy.phone import PhoneNumber
 
 LONGEST_LOOK = 30.0
 """Seconds for one source."""
-
-ALWAYS_THERE = frozenset({"name", "id"})
-"""What every contact has, if only empty, and what can be asked for like a field."""
 
 
 async def inspect_sources(configuration: Configuration) -> tuple[list[str], bool]:
@@ -78,23 +76,38 @@ def _missing_fields(settings: Settings, inspections: Mapping[str, Inspection | N
     of_source = {name: looked.fields for name, looked in inspections.items() if looked and looked.fields is not None}
     if len(of_source) < len(inspections):
         return
-    of_all = ALWAYS_THERE.union(*of_source.values())
+    of_all = _always_there(settings).union(*of_source.values())
     for key, names in _needed(settings):
         yield from _lacking(key, names, of_all)
     for name, inspection in inspections.items():
-        others = ALWAYS_THERE.union(*(fields for other, fields in of_source.items() if other != name))
+        others = frozenset(ABOUT_ITSELF).union(*(fields for other, fields in of_source.items() if other != name))
         yield from _lacking(f"sources.{name}.options", sorted(inspection.needs if inspection else ()), others)
+
+
+def _always_there(settings: Settings) -> frozenset[str]:
+    """Return what every contact has, if only empty, and what callers are asked for."""
+    return frozenset({*ABOUT_ITSELF, *(step.keep for step in settings.steps.values() if step.keep)})
 
 
 def _needed(settings: Settings) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield each setting that names fields of the contact, with their names."""
-    yield "routing.greeting", settings.routing.greeting.field_names
-    for rule in settings.rules:
-        yield f"rules.{rule.name}.when", list(rule.when)
-        yield f"rules.{rule.name}.target", [rule.target.field_name] if rule.target.field_name else []
-        yield f"rules.{rule.name}.greeting", rule.greeting.field_names if rule.greeting else []
+    yield from _needed_to_speak("routing", settings.routing)
+    rules = [(f"rules.{rule.name}", rule) for rule in settings.rules]
+    for line in settings.lines:
+        yield from _needed_to_speak(f"lines.{line.name}.routing", line.routing)
+        rules += [(f"lines.{line.name}.rules.{rule.name}", rule) for rule in line.rules or ()]
+    for place, rule in rules:
+        yield f"{place}.when", list(rule.when)
+        yield f"{place}.target", [rule.target.field_name] if rule.target and rule.target.field_name else []
+        yield from _needed_to_speak(place, rule)
     for source in settings.sources:
         yield f"sources.{source.name}.newest_by", [source.newest_by] if source.newest_by else []
+
+
+def _needed_to_speak(place: str, manner: MannerSettings) -> Iterator[tuple[str, Sequence[str]]]:
+    yield f"{place}.greeting", manner.greeting.field_names if manner.greeting else []
+    yield f"{place}.phrase", [name for phrase in (manner.phrase or {}).values() for name in phrase.field_names]
+    yield f"{place}.language", [manner.language.field_name] if manner.language and manner.language.field_name else []
 
 
 def _lacking(key: str, names: Sequence[str], there: frozenset[str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ _ABOUT_NUMBERS = frozenset(
 _OF_A_KEY = "[key]"
 """What pydantic puts behind a key of a table when the key itself is wrong."""
 
-_NAMED = frozenset({"rules", "sources"})
+_NAMED = frozenset({"rules", "sources", "lines"})
 """Lists whose places are known by their names. Others may hold a customer's name, which no message has."""
 
 _TYPE_NAMES: Sequence[tuple[type | tuple[type, ...], str]] = (
@@ -89,7 +89,8 @@ def key_of(path: Path, tree: Mapping[str, Any]) -> str:
             node = node[step]
         except (KeyError, IndexError, TypeError):
             node = None
-        has_name = isinstance(step, int) and isinstance(node, Mapping) and path[0] in _NAMED and len(words) == 1
+        in_a_list = isinstance(step, int) and isinstance(node, Mapping) and path[0] in _NAMED
+        has_name = in_a_list and words[-1] in _NAMED and len(words) in {1, 3}
         name = node.get("name") if has_name else None
         words.append(name if isinstance(name, str) and name else str(step + 1 if isinstance(step, int) else step))
     return ".".join(words)

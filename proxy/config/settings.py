@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from holidays import HolidayBase
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proxy.config.dialogue import DialogueSettings, StepName, StepSettings
+from proxy.config.routes import LineSettings, RoutingSettings, RuleSettings
+from proxy.config.section import Section
 from proxy.config.values import (
-    GreetingSetting,
     LongSecret,
-    Names,
     Networks,
     Number,
     Seconds,
@@ -23,12 +24,11 @@ from proxy.config.values import (
     fits_listen,
     fits_snapshot,
     is_below_ttl,
+    is_service_url,
     parse_by,
     parse_holidays,
-    parse_kinds,
     parse_known_listen,
     parse_listen,
-    parse_number_type,
     parse_path,
     parse_region,
     parse_zone,
@@ -36,23 +36,13 @@ from proxy.config.values import (
 )
 from proxy.keys import By
 from proxy.matching import Several
-from proxy.rules.comparison import Comparison
-from proxy.rules.greeting import Greeting
 from proxy.rules.hours import parse_days, parse_time
-from proxy.rules.situation import Standing
-from proxy.rules.template import TargetTemplate
-
-
-class Section(BaseModel):
-    """What all sections have in common: unknown keys are refused, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class AccessSettings(Section):
     """`[switch.access]`: who may ask. Others are answered like callers whom nobody knows."""
 
-    tokens: list[LongSecret] = []
+    tokens: list[LongSecret] = Field(default=[])
     """Secrets of at least 16 characters, one of which the switch must bring; two while they are exchanged"""
     allow: Networks = ()
     """Addresses and networks that may ask; all when left out"""
@@ -73,10 +63,12 @@ class SwitchSettings(Section):
     """Where the switch finds us, HOST:PORT"""
     path: Annotated[str, read_by(parse_path)] = "/musteri.json"
     """Path of the URL that the switch asks"""
-    dialect: Literal["auto", "musteri-tanima"] = "auto"
-    """How the switch asks; auto is every form that is known"""
+    dialect: Literal["auto", "musteri-tanima", "santral-programlama"] = "auto"
+    """How the switch asks; auto tells the forms apart by their parameters, call by call"""
     parameter: Annotated[str, Field(min_length=1)] = "telefon"
-    """Query parameter with the caller's number"""
+    """Query parameter with the caller's number, in the form of Müşteri Tanıma"""
+    service_url: Annotated[SecretStr, AfterValidator(is_service_url)] | None = None
+    """URL where the switch asks again in a dialogue, such as this server of several; the same when left out"""
     region: Annotated[str, read_by(parse_region)] = "TR"
     """Home country, in which numbers without a country code are read"""
     deadline: Annotated[Number, Field(gt=0, le=30)] = 1.5
@@ -87,63 +79,6 @@ class SwitchSettings(Section):
     """Connections at the most; a further one takes the place of one that is silent"""
     access: AccessSettings = AccessSettings()
     """Who may ask; everybody when left out"""
-
-
-class RoutingSettings(Section):
-    """`[routing]`: calls that no rule matched. A target that is left out is `switch.default`."""
-
-    unknown: TargetSetting | None = None
-    """Target when the CRM says that it does not know the caller"""
-    withheld: TargetSetting | None = None
-    """Target when the number is withheld"""
-    internal: TargetSetting | None = None
-    """Target when an extension calls"""
-    greeting: GreetingSetting = Greeting("{name}")
-    """Whom the switch greets, made from the contact's fields"""
-
-
-class CallerSettings(Section):
-    """`caller` of a rule: which callers it is for."""
-
-    kind: Annotated[frozenset[Standing], PlainValidator(parse_kinds)] = frozenset({Standing.KNOWN})
-    """known, unknown, internal, withheld, unclear, a list of them, or anyone"""
-    country: Annotated[list[Annotated[str, read_by(parse_region)]], Field(min_length=1)] | None = None
-    """ISO 3166 codes of the caller's number, one or a list"""
-    type: Annotated[list[Annotated[str, read_by(parse_number_type)]], Field(min_length=1)] | None = None
-    """Types of the caller's number, one or a list: mobile, landline, ..."""
-
-    _lists = field_validator("country", "type", mode="before")(as_list)
-
-
-class RuleSettings(Section):
-    """`[[rules]]`: tried in their order, the first that matches wins."""
-
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    """What it is called in explanations and logs"""
-    when: dict[str, Annotated[Comparison, PlainValidator(Comparison.parse)]] = {}
-    """What the contact's fields must be"""
-    called: Names | None = None
-    """The dialled number, one or a list, where the dialect has it"""
-    caller: CallerSettings = CallerSettings()
-    """Which callers it is for; known ones when left out"""
-    during: Names | None = None
-    """Named hours, one or a list: within any of them"""
-    outside: Names | None = None
-    """Named hours, one or a list: within none of them"""
-    target: Annotated[TargetTemplate, read_by(TargetTemplate.parse)]
-    """Where the call goes; {field} or {field | table} may stand for the number"""
-    greeting: GreetingSetting | None = None
-    """Whom the switch greets, in the place of routing.greeting"""
-
-    _lists = field_validator("called", "during", "outside", mode="before")(as_list)
-
-    @model_validator(mode="after")
-    def _fields_need_a_contact(self) -> "RuleSettings":
-        if (self.when or self.target.field_name) and self.caller.kind != {Standing.KNOWN}:
-            raise ValueError(
-                'looks at fields, which only known callers have - allowed: caller.kind = "known" alone, or no fields'
-            )
-        return self
 
 
 class HoursSettings(Section):
@@ -159,7 +94,7 @@ class HoursSettings(Section):
     """IANA time zone"""
     holidays: Annotated[HolidayBase, read_by(parse_holidays)] | None = None
     """Country whose public holidays have no hours: TR, or DE-BY for a part of one"""
-    closed: list[date] = []
+    closed: list[date] = Field(default=[])
     """Further days without hours, such as 2026-12-31"""
 
 
@@ -226,7 +161,7 @@ class SourceSettings(Section):
     """Seconds for which it is left alone; then one lookup tries"""
     retry_budget: Annotated[Number, Field(ge=0, le=10)] = 0.2
     """Second and further attempts for each lookup, over time"""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={})
     """What the adapter wants to know"""
 
     @model_validator(mode="after")
@@ -259,7 +194,13 @@ class Settings(BaseSettings):
     rules: list[RuleSettings] = []
     """Tried in their order, the first that matches wins"""
     tables: dict[str, dict[str, TableValue]] = {}
-    """`[tables.NAME]`: from a field's value to a number, for {field | NAME} in a target"""
+    """`[tables.NAME]`: from a field's value to a number or a language, for {field | NAME}"""
+    lines: list[LineSettings] = []
+    """Dialled numbers with rules of their own"""
+    steps: dict[StepName, StepSettings] = {}
+    """`[steps.NAME]`: what callers are asked; the name is that of the parameter with what was keyed"""
+    dialogue: DialogueSettings = DialogueSettings()
+    """Bounds of what callers are asked"""
     hours: dict[str, HoursSettings] = {}
     """Named spans of time, for `during` and `outside`"""
     lookup: LookupSettings = LookupSettings()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from proxy.actions import Transfer
 from proxy.model import Call, Decision
 from proxy.phone import parse_caller
 from proxy.target import Target
@@ -22,12 +23,26 @@ class MusteriTanima:
     region: str = "TR"
     """Home region (ISO 3166) for numbers without a country code"""
 
+    @property
+    def name(self) -> str:
+        return "musteri-tanima"
+
+    @property
+    def holds_dialogues(self) -> bool:
+        return False
+
+    def asks(self, query: Mapping[str, str]) -> bool:
+        return self.parameter in query
+
     def parse(self, query: Mapping[str, str], at: datetime) -> Call:
         return Call(parse_caller(query.get(self.parameter), self.region), at)
 
     def render(self, decision: Decision) -> bytes:
-        answer = {"name": decision.name} if decision.name else {}
-        return json.dumps({**answer, "target": str(decision.target)}, ensure_ascii=False).encode()
+        action = decision.action
+        if not isinstance(action, Transfer):
+            raise TypeError("this dialect cannot ask the caller anything")
+        answer = {"name": action.name} if action.name else {}
+        return json.dumps({**answer, "target": str(action.target)}, ensure_ascii=False).encode()
 
     def can_say(self, target: Target) -> bool:
         return target.kind != "tts"

@@ -50,6 +50,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", composed.casefold().replace("i\u0307", "i"))
 
 
+def bare_words(text: str) -> str:
+    """Return the words of a text for comparison, with one blank between them: no case, no signs."""
+    return " ".join(re.sub(r"[\W_]+", " ", fold(text)).split())
+
+
 def _parse(wanted: object) -> tuple[str, Test]:
     if isinstance(wanted, Mapping):
         return _parse_operators(wanted)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.model import Contact, as_text
-from proxy.rules.comparison import fold
+from proxy.rules.comparison import bare_words, fold
 
 LONGEST_NAME = 60
 """Characters."""
 
-_PLACEHOLDER = re.compile(r"\{\s*([^{}|]*?)\s*\}")
-_FIELD_NAME = re.compile(r"[^\W\d][\w.-]*")
+PLACEHOLDER = re.compile(r"\{\s*([^{}|]*?)\s*\}")
+FIELD_NAME = re.compile(r"[^\W\d][\w.-]*")
 _MARKUP = re.compile(r"<[^<>]*>?")
 _SPOKEN_SIGNS = frozenset(".'-& ")
 _NO_NAMES_ENGLISH = ("unknown", "unknown caller", "anonymous", "none", "null", "nan", "n a", "no name", "undefined")
@@ -27,14 +27,14 @@ class Greeting:
     template: str
 
     def __post_init__(self) -> None:
-        names = _PLACEHOLDER.findall(self.template)
-        if re.search(r"[{}]", _PLACEHOLDER.sub("", self.template)) or not all(map(_FIELD_NAME.fullmatch, names)):
+        names = PLACEHOLDER.findall(self.template)
+        if re.search(r"[{}]", PLACEHOLDER.sub("", self.template)) or not all(map(FIELD_NAME.fullmatch, names)):
             raise ValueError("is not a greeting template - allowed: text with {field} in it")
 
     @property
     def field_names(self) -> Sequence[str]:
         """The fields that stand in it."""
-        return _PLACEHOLDER.findall(self.template)
+        return PLACEHOLDER.findall(self.template)
 
     def render(self, contact: Contact) -> str:
         """Return whom to greet; empty when the contact has none of the fields, or nothing speakable in them."""
@@ -42,7 +42,7 @@ class Greeting:
         if values and not any(values):
             return ""
         remaining = iter(values)
-        return speakable(_PLACEHOLDER.sub(lambda _: next(remaining), self.template))
+        return speakable(PLACEHOLDER.sub(lambda _: next(remaining), self.template))
 
 
 def speakable(text: str) -> str:
@@ -55,13 +55,8 @@ def speakable(text: str) -> str:
     spoken = unicodedata.normalize("NFC", " ".join("".join(map(_spoken, composed)).split()))
     if len(spoken) > LONGEST_NAME:
         spoken = spoken[: LONGEST_NAME + 1].rpartition(" ")[0] or spoken[:LONGEST_NAME]
-    is_name = any(sign.isalpha() for sign in spoken) and _words(spoken) not in _NO_NAMES
+    is_name = any(sign.isalpha() for sign in spoken) and bare_words(spoken) not in _NO_NAMES
     return spoken if is_name else ""
-
-
-def _words(text: str) -> str:
-    """Return the bare words of a text, for comparison."""
-    return " ".join(re.sub(r"[\W_]+", " ", fold(text)).split())
 
 
 def _spoken(sign: str) -> str:

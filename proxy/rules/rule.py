@@ -3,36 +3,56 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxy.rules.greeting import Greeting
+from proxy.rules.manner import Manner
 from proxy.rules.situation import Condition, Situation
 from proxy.rules.template import TargetTemplate
 from proxy.target import Target
 
+Goal = Target | str
+"""A target, or the name of a step of a dialogue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, all of which must hold, and the target of the calls for which they do."""
+    """Conditions, all of which must hold, and what becomes of the calls for which they do.
+
+    Where it has a step to ask, and that may be asked now, it leads there; else to its target, if it has one.
+    """
 
     name: str
-    target: TargetTemplate
+    target: TargetTemplate | None = None
     conditions: tuple[Condition, ...] = ()
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    greeting: Greeting | None = None
+    manner: Manner = field(default=Manner())
+    ask: str = ""
 
-    def apply(self, situation: Situation) -> Target | None:
-        """Return the target of the call, or None when this rule does not match."""
+    def apply(self, situation: Situation) -> Goal | None:
+        """Return where the call goes, or None when this rule does not match."""
         for condition in self.conditions:
             if not condition.holds(situation):
                 return None
-        rendered = self.target.render(situation.contact, self.tables)
-        return rendered if isinstance(rendered, Target) else None
+        reached = self._reached(situation)
+        return reached if isinstance(reached, Target) or reached in situation.steps else None
 
     def why_not(self, situation: Situation) -> str:
         """Say in words why this rule does not match."""
         for condition in self.conditions:
             if not condition.holds(situation):
                 return condition.why_not(situation)
-        return str(self.target.render(situation.contact, self.tables))
+        return str(self._reached(situation))
+
+    def _reached(self, situation: Situation) -> Goal:
+        """Return where it leads when its conditions hold, or a sentence that says why nowhere."""
+        can_be_asked = situation.call.can_be_asked
+        if self.ask in situation.steps:
+            return self.ask
+        if self.target is None:
+            why = "may not be asked now" if can_be_asked else "cannot be asked in this dialect"
+            return f"the step {self.ask} {why}"
+        target = self.target.render(situation, self.tables)
+        if isinstance(target, Target) and target.kind == "tts" and not can_be_asked:
+            return "its target cannot be said in this dialect"
+        return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +65,12 @@ class Considered:
     why: str = ""
 
 
-def choose(situation: Situation, rules: Sequence[Rule]) -> tuple[Rule, Target] | None:
-    """Return the first rule that matches and its target, or None."""
+def choose(situation: Situation, rules: Sequence[Rule]) -> tuple[Rule, Goal] | None:
+    """Return the first rule that matches and where it leads, or None."""
     for rule in rules:
-        target = rule.apply(situation)
-        if target is not None:
-            return rule, target
+        goal = rule.apply(situation)
+        if goal is not None:
+            return rule, goal
     return None
 
 

@@ -1,10 +1,11 @@
 """What a rule may look at, and the conditions that it may put on it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from proxy.model import Call, Contact, as_text
+from proxy.model import ABOUT_ITSELF, Call, Contact, Scalar, as_text
 from proxy.phone import Caller, PhoneNumber
 from proxy.rules.comparison import Comparison
 from proxy.rules.hours import Hours
@@ -15,6 +16,8 @@ class Standing(StrEnum):
 
     KNOWN = "known"
     UNKNOWN = "unknown"
+    SEVERAL = "several"
+    """Unknown, as the CRM has several contacts, of which none may be chosen: rules for `unknown` are for these too"""
     INTERNAL = "internal"
     WITHHELD = "withheld"
     UNCLEAR = "unclear"
@@ -28,6 +31,20 @@ class Situation:
     call: Call
     standing: Standing
     contact: Contact | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """What the caller has keyed or said, by the field that it is kept as"""
+    steps: frozenset[str] = frozenset()
+    """The steps of a dialogue to which a rule may lead now"""
+
+    def value(self, field_name: str) -> Scalar:
+        """Return a field of the contact, or else what the caller has keyed or said for it.
+
+        What the CRM has a field for, if only an empty one, is its to say.
+        """
+        contact = self.contact
+        if contact is None or (field_name not in contact.fields and field_name not in ABOUT_ITSELF):
+            return self.kept.get(field_name)
+        return contact.value(field_name)
 
 
 class Condition(Protocol):
@@ -47,7 +64,8 @@ class CallerIs:
     standings: frozenset[Standing]
 
     def holds(self, situation: Situation) -> bool:
-        return situation.standing in self.standings
+        standing = situation.standing
+        return standing in self.standings or (standing is Standing.SEVERAL and Standing.UNKNOWN in self.standings)
 
     def why_not(self, situation: Situation) -> str:
         return f"is for {' and '.join(sorted(self.standings))} callers, this one is {situation.standing}"
@@ -61,11 +79,10 @@ class FieldIs:
     comparison: Comparison
 
     def holds(self, situation: Situation) -> bool:
-        contact = situation.contact
-        return contact is not None and self.comparison.holds(contact.value(self.field_name))
+        return self.comparison.holds(situation.value(self.field_name))
 
     def why_not(self, situation: Situation) -> str:
-        value = situation.contact.value(self.field_name) if situation.contact else None
+        value = situation.value(self.field_name)
         shown = "empty" if value in (None, "") else f'"{value}"' if isinstance(value, str) else as_text(value)
         return f"{self.field_name} is {shown}, wanted {self.comparison.wanted}"
 

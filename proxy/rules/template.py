@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from proxy.model import Contact, as_text
+from proxy.model import as_text
+from proxy.rules.situation import Situation
 from proxy.target import NUMBERED, Target
 
 _WITH_FIELD = re.compile(r"(?P<kind>[a-z]+)/\{\s*(?P<field>[^\W\d][\w.-]*)\s*(\|\s*(?P<table>[^\W\d][\w.-]*)\s*)?\}")
@@ -37,11 +38,11 @@ class TargetTemplate:
             )
         return cls(text, kind=match["kind"], field_name=match["field"], table=match["table"] or "")
 
-    def render(self, contact: Contact | None, tables: Mapping[str, Mapping[str, str]]) -> Target | str:
+    def render(self, situation: Situation, tables: Mapping[str, Mapping[str, str]]) -> Target | str:
         """Return the target, or a sentence that says why there is none."""
         if self.literal is not None:
             return self.literal
-        value = as_text(contact.value(self.field_name)) if contact is not None else ""
+        value = as_text(situation.value(self.field_name))
         if not value:
             return f"its target needs the field {self.field_name}, which is empty"
         if self.table:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
-from proxy.limiter import Limiter
+from proxy.limiter import Limiter, network_of
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -80,7 +80,7 @@ class Access:
                 return False
         if self._tokens and not self._is_right(_brought(before, query, headers)):
             return False
-        return self._limiter is None or client is None or self._limiter.admit(client, now)
+        return self._limiter is None or client is None or self._limiter.admit(network_of(client), now)
 
     def client(self, peer: str | None, headers: Headers) -> Address | None:
         """Return who asks: the peer, or whom the trusted proxies name. None when that cannot be read."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -37,18 +37,23 @@ class Answering:
     """All that an answer is made with. A listener can be given another one while it runs; calls keep theirs."""
 
     path: str
-    dialect: Dialect
+    dialects: Sequence[Dialect]
+    """Forms in which the switch may ask; what is of none of them is taken for one of the last"""
     router: CallRouter
     access: Access = field(default_factory=Access)
     refused: Decision = field(init=False)
     """What becomes of anything but a question"""
-    default: bytes = field(init=False)
-    """Body of the answer to that, and to what goes wrong"""
+    defaults: Mapping[str, bytes] = field(init=False)
+    """Body of the answer to that, and to what goes wrong, by the dialect's name"""
 
     def __post_init__(self) -> None:
         refused = self.router.fall_back(Reason.REFUSED)
         object.__setattr__(self, "refused", refused)
-        object.__setattr__(self, "default", self.dialect.render(refused))
+        object.__setattr__(self, "defaults", {form.name: form.render(refused) for form in self.dialects})
+
+    def dialect_of(self, query: Mapping[str, str]) -> Dialect:
+        """Return the dialect of a question."""
+        return next((form for form in self.dialects if form.asks(query)), self.dialects[-1])
 
 
 class SwitchListener:
@@ -69,6 +74,8 @@ class SwitchListener:
         self.connections = connections
         self._observe = observe
         self._on_bug = on_bug
+        self._spoken = ""
+        """The dialect of the last question"""
 
     @property
     def answers_within(self) -> float:
@@ -84,19 +91,25 @@ class SwitchListener:
         started = time.perf_counter()
         answering = self.answering
         call: Call | None = None
+        body = self._default()
         try:
+            query = _each_once(request.query)
+            dialect = answering.dialect_of(query)
+            if dialect.asks(query):
+                body = answering.defaults[dialect.name]
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
-                call = answering.dialect.parse(_each_once(request.query), datetime.now(UTC))
+                call = dialect.parse(query, datetime.now(UTC))
                 if _may_ask(request, answering):
+                    self._spoken = dialect.name
                     decision = await answering.router.route(call)
                 else:
                     decision = answering.router.refuse(call)
-                body = answering.dialect.render(decision)
+                body = dialect.render(decision)
             else:
-                decision, body = answering.refused, answering.default
+                decision = answering.refused
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
-            decision, body = answering.router.fall_back(Reason.BUG), answering.default
+            decision = answering.router.fall_back(Reason.BUG)
         self._tell(call, decision, started)
         return web.Response(body=body, headers=JSON_HEADERS)
 
@@ -107,9 +120,14 @@ class SwitchListener:
         answering = self.answering
         decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
         self._tell(None, decision, time.perf_counter())
-        response = web.Response(body=answering.default, headers=JSON_HEADERS)
+        response = web.Response(body=self._default(), headers=JSON_HEADERS)
         response.force_close()
         return response
+
+    def _default(self) -> bytes:
+        """Return what a request is told that does not show its dialect: it may be that of the last question."""
+        defaults = self.answering.defaults
+        return defaults.get(self._spoken) or defaults[self.answering.dialects[-1].name]
 
     def _tell(self, call: Call | None, decision: Decision, started: float) -> None:
         answered = Answered(call, decision, time.perf_counter() - started)

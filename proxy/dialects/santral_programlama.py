@@ -1,0 +1,136 @@
+"""Santral Programlama: a dialogue of questions about one call, each answered with one of four actions.
+
+Source: the switch's vendor, "Santral Programlama API" (2024). Numbers are texts or numbers as in its examples.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from proxy.actions import Action, Prompt, Record, SpeechToText, Spoken, Transfer
+from proxy.model import Call, Decision, Heard
+from proxy.phone import parse_caller
+from proxy.target import Target
+
+_OF_A_CALL = frozenset({"uuid", "cli", "cld", "step"})
+
+RESERVED = frozenset({*_OF_A_CALL, "error", "result"})
+"""Parameters of the switch's own; no keyed digits can be called so."""
+
+LONGEST_UUID = 64
+"""Characters; a call with a longer id has none."""
+
+LONGEST_KEYED, LONGEST_SAID = 64, 1000
+"""Characters of what is keyed, and said. More than that is taken for nothing."""
+
+MOST_PARAMETERS = 20
+
+_STEP = re.compile(r"[1-9][0-9]{0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class SantralProgramlama:
+    """`?uuid=...&cli=05301234567&cld=08505321234&step=1` in; `{"transfer": {"target": "queue/201"}}` out."""
+
+    region: str = "TR"
+    """Home region (ISO 3166) for numbers without a country code"""
+
+    @property
+    def name(self) -> str:
+        return "santral-programlama"
+
+    @property
+    def holds_dialogues(self) -> bool:
+        return True
+
+    def asks(self, query: Mapping[str, str]) -> bool:
+        return not _OF_A_CALL.isdisjoint(query)
+
+    def parse(self, query: Mapping[str, str], at: datetime) -> Call:
+        call_id, step = query.get("uuid", ""), query.get("step", "")
+        called = query.get("cld")
+        return Call(
+            parse_caller(query.get("cli"), self.region),
+            at,
+            parse_caller(called, self.region) if called else None,
+            call_id=call_id if len(call_id) <= LONGEST_UUID else "",
+            step=int(step) if _STEP.fullmatch(step) else 1,
+            heard=_heard(query),
+            can_be_asked=True,
+        )
+
+    def render(self, decision: Decision) -> bytes:
+        return json.dumps(_rendered(decision.action), ensure_ascii=False).encode()
+
+    def can_say(self, target: Target) -> bool:  # noqa: ARG002 - it says all of them
+        return True
+
+
+def _heard(query: Mapping[str, str]) -> Heard:
+    keyed = [(name, text) for name, text in query.items() if name not in RESERVED and len(name) <= LONGEST_KEYED]
+    said = query.get("result")
+    return Heard(
+        keyed=tuple((name, text if len(text) <= LONGEST_KEYED else "") for name, text in keyed[:MOST_PARAMETERS]),
+        said=said if said is None or len(said) <= LONGEST_SAID else "",
+        failed=bool(query.get("error")),
+    )
+
+
+def _rendered(action: Action) -> dict[str, Any]:
+    match action:
+        case Transfer():
+            return {"transfer": _transfer(action)}
+        case Prompt():
+            return {"prompt": _prompt(action)}
+        case Record():
+            return {"record": _spoken(action.spoken)}
+        case SpeechToText():  # the misspelling is the switch's
+            return {
+                "speech_to_text": {
+                    "announcement_id": str(action.announcement),
+                    "recognation_duration": action.duration,
+                }
+            }
+
+
+def _transfer(action: Transfer) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if action.name:
+        said = {"greet_name": action.name, "lang": action.language}
+    elif action.phrase:
+        said = {"greet_phrase": action.phrase, "lang": action.language}
+    if action.announcement_to_caller is not None:
+        said["announcement_to_caller"] = action.announcement_to_caller
+    if action.announcement_to_callee is not None:
+        said["announcement_to_callee"] = action.announcement_to_callee
+    if action.recording is not None:
+        said["recording_enabled"] = action.recording
+    return {**said, "target": str(action.target)}
+
+
+def _prompt(action: Prompt) -> dict[str, Any]:
+    asked = {
+        **_spoken(action.spoken),
+        "min_digits": str(action.min_digits),
+        "max_digits": str(action.max_digits),
+        "retry_count": str(action.retries),
+    }
+    if action.timeout is not None:
+        asked["timeout"] = action.timeout
+    if action.digit_timeout is not None:
+        asked["digit_timeout"] = action.digit_timeout
+    if action.service_url:
+        asked["service_url"] = action.service_url
+    return {**asked, "param_name": action.parameter}
+
+
+def _spoken(spoken: Spoken) -> dict[str, Any]:
+    if spoken.announcement is not None:
+        return {"announcement_id": str(spoken.announcement)}
+    said: dict[str, Any] = {"phrase": spoken.phrase, "lang": spoken.language}
+    if spoken.speed is not None:
+        said["phrase_speed"] = spoken.speed
+    return said

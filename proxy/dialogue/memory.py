@@ -1,0 +1,68 @@
+"""What is remembered of calls between two questions of the switch: bounded in number and in time."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+from proxy.model import Call, Heard
+from proxy.phone import Caller
+
+CALLS = 10_000
+"""Calls that are remembered at the most; then those that were not heard of for longest are forgotten."""
+
+KEPT_FOR = 900.0
+"""Seconds after the last question."""
+
+MOST_TURNS = 32
+"""Questions of one call whose answers are remembered; more than any switch asks."""
+
+K = TypeVar("K")
+A = TypeVar("A")
+
+Turn = tuple[int, Heard]
+"""One question of the switch: which one it is, and what came of the one before. The same again is a repetition."""
+
+
+@dataclass(slots=True)
+class Progress(Generic[K, A]):
+    """What one call has been through."""
+
+    knowledge: K | None = None
+    """Of the caller; None before the first lookup"""
+    asked: str = ""
+    """The step that the caller is being asked; empty when it is none"""
+    times: Counter[str] = field(default_factory=Counter)
+    """How often each step was asked"""
+    questions: int = 0
+    """How often anything was asked"""
+    kept: dict[str, str] = field(default_factory=dict)
+    """What was keyed or said, by the field that it is kept as"""
+    answers: LRUCache[Turn, A] = field(default_factory=lambda: LRUCache(MOST_TURNS))
+    """What each question of the switch was answered, or will be"""
+
+
+class Memory(Generic[K, A]):
+    """The progress of calls, by the switch's id *and* both numbers: nobody hears another's answer for an id alone.
+
+    `clock` gives monotonic seconds. Not for use from several threads.
+    """
+
+    def __init__(self, clock: Callable[[], float], calls: int = CALLS) -> None:
+        self._calls: TTLCache[tuple[str, Caller, Caller | None], Progress[K, A]] = TTLCache(calls, KEPT_FOR, clock)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def recall(self, call: Call) -> Progress[K, A]:
+        """Return what a call has been through, which is nothing when it is new or forgotten. It can be written to."""
+        key = (call.call_id, call.caller, call.called)
+        progress = self._calls.get(key) or Progress()
+        self._calls[key] = progress  # which it stays for KEPT_FOR from now on
+        return progress
+
+    def clear(self) -> None:
+        """Forget all calls. Those under way are routed by what the switch says of them."""
+        self._calls.clear()

@@ -1,0 +1,78 @@
+"""What decides where calls go, and the decision of one call by what is known of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.model import Decision, Outcome, Reason, Via
+from proxy.rules import Goal, Rule, Situation, choose
+from proxy.rules.greeting import Greeting
+from proxy.rules.manner import Manner
+from proxy.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Where calls go, as the TOML has it: in general, or on one line."""
+
+    default: Target
+    """When nobody can tell, and when a known caller matches no rule"""
+    unknown: Target
+    withheld: Target
+    internal: Target
+    rules: Sequence[Rule] = ()
+    manner: Manner = field(default=Manner(greeting=Greeting("{name}")))
+    """How calls are put through that no rule matched"""
+    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def target_for(self, reason: Reason) -> Target:
+        """Return the target of a call that matched no rule."""
+        match reason:
+            case Reason.UNKNOWN_CALLER:
+                return self.unknown
+            case Reason.WITHHELD:
+                return self.withheld
+            case Reason.INTERNAL_CALLER:
+                return self.internal
+            case _:
+                return self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What could be learnt about a call before the rules are tried."""
+
+    situation: Situation
+    otherwise: Reason
+    """The reason of the decision when no rule matches"""
+    via: Via = Via.NONE
+    failure: str = ""
+    """Why nothing could be learnt"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a call goes, before it is put into the words of an action."""
+
+    goal: Goal
+    reason: Reason
+    manner: Manner
+    rule: str = ""
+
+
+def by_rules(knowledge: Knowledge, routing: Routing) -> Way:
+    """Return where the first rule that matches leads, or else [routing]."""
+    chosen = choose(knowledge.situation, routing.rules)
+    if chosen is None:
+        return Way(routing.target_for(knowledge.otherwise), knowledge.otherwise, routing.manner)
+    rule, goal = chosen
+    return Way(goal, Reason.RULE, rule.manner, rule.name)
+
+
+def put_through(
+    target: Target, way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome | None = None
+) -> Decision:
+    """Return the decision that a call goes to a target. What its dialect cannot say becomes the default."""
+    if target.kind == "tts" and not knowledge.situation.call.can_be_asked:
+        target = routing.default
+    action = way.manner.transfer(target, knowledge.situation, routing.tables)
+    return Decision(action, way.reason, knowledge.via, way.rule, heard=heard)
