@@ -21,6 +21,9 @@ _REASONS = {
     Reason.BAD_NUMBER: "the number cannot be read",
     Reason.CRM_FAILED: "the CRM could not be asked",
     Reason.OVERLOAD: "too many lookups are under way",
+    Reason.REFUSED: "nobody may ask about it",
+    Reason.BUG: "of a bug",
+    Reason.ASKED: "that is where it goes on",
     Reason.ANSWERED: "an answer of the caller leads there",
     Reason.NO_ANSWER: "the caller has not answered well",
 }
@@ -153,11 +156,12 @@ class Explained:
 
 
 def decision_in_words(decision: Decision) -> str:
-    """Return where a call goes, and why."""
+    """Return where a call goes or what the caller is asked, and why."""
     action = decision.action
-    where = str(action.target) if isinstance(action, Transfer) else f"the step {decision.step}"
-    reason = Reason.RULE if decision.rule else decision.reason
-    return f"{where}, because {_REASONS[reason].format(rule=repr(decision.rule))}"
+    why = _REASONS[Reason.RULE if decision.rule else decision.reason].format(rule=repr(decision.rule))
+    if isinstance(action, Transfer):
+        return f"{action.target}, because {why}"
+    return f"the caller is asked {decision.step}, because {why}"
 
 
 def _greeting_in_words(action: Action) -> str:

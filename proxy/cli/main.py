@@ -12,6 +12,7 @@ from typing import NoReturn
 from proxy import logs
 from proxy.app import Start, serve
 from proxy.cli.ask import ask_sources, explain_call
+from proxy.cli.call import Terminal, hold_call
 from proxy.cli.erase import erase
 from proxy.cli.init import list_of_recipes, write_recipe
 from proxy.cli.live import inspect_sources
@@ -22,6 +23,7 @@ from proxy.config.values import parse_listen
 from proxy.demo import demo_files, what_to_try
 from proxy.errors import ConfigError, ProxyError
 from proxy.following import content_of
+from proxy.keys import CustomerNumber
 
 FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
@@ -83,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
     command.add_argument(
+        "--customer-number",
+        type=_customer_number,
+        metavar="DIGITS",
+        help="explain it as it would be after the caller has keyed this",
+    )
+    command.add_argument(
         "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
     )
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -96,6 +104,21 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="[SOURCE=]FILE",
         help="take an answer from a file, as curl -i prints it or its body alone, and ask nobody; once a request",
+    )
+
+    command = _command(
+        commands,
+        "call",
+        _call,
+        "be the caller of a call",
+        "Holds one call in the terminal, from its first question to its target: shows what the switch would ask and be "
+        "told, and lets you key, or say, what a caller would. Ctrl-D hangs up. Lookups are real, and limits count.",
+    )
+    command.add_argument("number", metavar="NUMBER", help="the caller, as the switch would send it; '' when withheld")
+    _add_config(command)
+    command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
+    command.add_argument(
+        "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
     )
 
     command = _command(
@@ -185,6 +208,13 @@ def _moment(text: str) -> datetime:
     return moment
 
 
+def _customer_number(text: str) -> CustomerNumber:
+    try:
+        return CustomerNumber(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
 def _serve(options: argparse.Namespace) -> int:
     logs.set_up()
     content = content_of(options.config)
@@ -239,15 +269,31 @@ def _route(options: argparse.Namespace) -> int:
     if options.dry_run and (options.replay or options.json):
         _fail("--dry-run goes with neither --replay nor --json - allowed: one of them", MISUSED)
     if options.dry_run:
-        print(rehearse(configuration, options.number))
+        print(rehearse(configuration, options.number, options.customer_number))
         return 0
     if options.replay:
         try:
             configuration = replaying(configuration, options.replay)
         except ValueError as exc:
             _fail(str(exc))
-    explained = run_to_the_end(explain_call(configuration, options.number, options.called, options.at))
+    asked = explain_call(configuration, options.number, options.called, options.at, options.customer_number)
+    explained = run_to_the_end(asked)
     print(explained.as_json() if options.json else explained.as_text())
+    return 0
+
+
+def _call(options: argparse.Namespace) -> int:
+    def ask(question: str) -> str:
+        print(question, end="", flush=True)
+        line = sys.stdin.readline()
+        if not sys.stdin.isatty():
+            print(line.rstrip("\n"))  # which a terminal has shown already
+        if not line:
+            raise EOFError
+        return line
+
+    terminal = Terminal(print, ask)
+    run_to_the_end(hold_call(load(options.config), options.number, options.called, options.at, terminal))
     return 0
 
 

@@ -14,6 +14,7 @@ from proxy.adapter import PhoneNumber, Rehearsable, Replayable
 from proxy.cli.explained import caller_in_words
 from proxy.config import Configuration
 from proxy.config.load import ConfiguredSource
+from proxy.keys import CustomerNumber, Key, kind_of
 from proxy.phone import parse_caller
 
 HIDDEN = "***"
@@ -24,13 +25,18 @@ _LEAST_TOLD = 4
 """Characters of a part of Base64 that tell something"""
 
 
-def rehearse(configuration: Configuration, number: str) -> str:
-    """Return the requests that a call from a number would lead to, with secrets masked. Sends nothing."""
+def rehearse(configuration: Configuration, number: str, customer_number: CustomerNumber | None = None) -> str:
+    """Return the requests that a call from a number, or a keyed number, would lead to, with secrets masked.
+
+    Sends nothing.
+    """
     caller = parse_caller(number, configuration.settings.switch.region)
     told = f"{number!r} is {caller_in_words(caller)}"
-    if not isinstance(caller, PhoneNumber):
+    key = customer_number or caller
+    if not isinstance(key, PhoneNumber | CustomerNumber):
         return f"{told}: no source is asked"
-    text = "\n\n".join(each for source in configuration.sources for each in _requests(source, caller))
+    asked = [each for each in configuration.sources if kind_of(key) in each.settings.by or each.settings.role != "find"]
+    text = "\n\n".join(each for source in asked for each in _requests(source, key))
     return f"{told}\n\n{_without(configuration.from_environment, text)}"
 
 
@@ -53,12 +59,12 @@ def _forms(value: str) -> Iterator[str]:
             yield from {part, quote(part, safe="")}
 
 
-def _requests(source: ConfiguredSource, caller: PhoneNumber) -> Iterator[str]:
+def _requests(source: ConfiguredSource, key: Key) -> Iterator[str]:
     name = source.settings.name
     if not isinstance(source.adapter, Rehearsable):
         yield f"{name}: cannot tell what it would send"
         return
-    for each in source.adapter.rehearse(caller):
+    for each in source.adapter.rehearse(key):
         yield f"{name}: {each.what}\n{indent(each.request, '    ', lambda _: True)}".replace("\n    \n", "\n\n")
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
+from proxy.config.routes import MannerSettings
 from proxy.config.settings import Settings, SourceSettings
 from proxy.secret_files import is_readable_by_everybody
 
@@ -21,6 +22,8 @@ _SECRET_IN_A_URL = re.compile(
     r"|^https?://.*/(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])[\w-]{12,}(?:/|$)",  # a code in a path, as of a webhook
     re.ASCII,
 )
+
+_ONLY_IN_DIALOGUES = ("phrase", "language", "announcement_to_caller", "announcement_to_callee", "recording")
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
@@ -39,7 +42,12 @@ def warnings(file: Path, written: Any, models: Iterable[BaseModel], secret_files
 
 
 def notes(settings: Settings) -> Iterator[str]:
-    """Yield a line when the sources' own limits are longer than a call waits."""
+    """Yield a line when the sources' limits are longer than a call waits, and when a dialect cannot say everything."""
+    yield from _too_long(settings)
+    yield from _unsaid(settings)
+
+
+def _too_long(settings: Settings) -> Iterator[str]:
     finding = [_longest(source) for source in settings.sources if source.role == "find"]
     enriching = [_longest(source) for source in settings.sources if source.role == "enrich"]
     parallel, deadline = settings.lookup.parallel, settings.switch.deadline
@@ -50,6 +58,33 @@ def notes(settings: Settings) -> Iterator[str]:
             f"sources may take {together:g} s together, more than switch.deadline ({deadline:g}): "
             f"a call does not wait for the rest - better: {better} or a longer deadline"
         )
+
+
+def _unsaid(settings: Settings) -> Iterator[str]:
+    """Yield a line with what is left out where the switch asks in the form of Müşteri Tanıma."""
+    if settings.switch.dialect == "santral-programlama":
+        return
+    rules = [(f"rules.{rule.name}", rule) for rule in settings.rules]
+    manners: list[tuple[str, MannerSettings]] = [("routing", settings.routing)]
+    for line in settings.lines:
+        manners.append((f"lines.{line.name}.routing", line.routing))
+        rules += [(f"lines.{line.name}.rules.{rule.name}", rule) for rule in line.rules or ()]
+    left_out = [f"lines.{line.name}" for line in settings.lines]
+    left_out += [f"steps.{name}" for name in settings.steps]
+    for place, manner in (*manners, *rules):
+        left_out += [f"{place}.{name}" for name in _ONLY_IN_DIALOGUES if getattr(manner, name) is not None]
+    for place, rule in rules:
+        left_out += [f"{place}.{name}" for name in ("ask", "called") if getattr(rule, name) is not None]
+        if rule.target is not None and rule.target.literal is not None and rule.target.literal.kind == "tts":
+            left_out.append(f"{place}.target")
+    left_out += [f"routing.{name}" for name in ("unknown", "withheld", "internal") if _speaks(settings, name)]
+    if left_out:
+        yield f"a switch that asks in the form of musteri-tanima is not told: {', '.join(left_out)}"
+
+
+def _speaks(settings: Settings, name: str) -> bool:
+    target = getattr(settings.routing, name)
+    return target is not None and target.kind == "tts"
 
 
 def _longest(source: SourceSettings) -> float:
