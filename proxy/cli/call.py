@@ -17,10 +17,6 @@ from proxy.dialects import Dialect
 from proxy.model import Decision, Outcome
 from proxy.sources import Asked
 
-MOST_SPEECH = 10
-"""Times that the switch listens in one call; then it goes to a target of its own."""
-
-
 _HEARD = {
     Outcome.FOUND: "the CRM knows what was keyed",
     Outcome.NOT_FOUND: "the CRM does not know what was keyed",
@@ -53,7 +49,6 @@ class _Switch:
     """Of the call, which stands in each question"""
     heard: dict[str, str] = field(default_factory=dict)
     """What came of the last question"""
-    listened: int = 0
 
 
 async def hold_call(
@@ -158,10 +153,6 @@ def _keyed(switch: _Switch, prompt: Prompt) -> str:
 
 def _said(switch: _Switch, action: SpeechToText) -> str:
     switch.terminal.show(f"  The switch plays the sound file {action.announcement}.")
-    switch.listened += 1
-    if switch.listened > MOST_SPEECH:
-        switch.terminal.show(f"  The switch has listened {MOST_SPEECH} times and goes to a target of its own.")
-        raise EOFError
     return switch.terminal.ask(f"  The caller says, within {action.duration} s: ").strip()
 
 

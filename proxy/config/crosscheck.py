@@ -106,7 +106,7 @@ def _about_target(tree: Mapping[str, Any], path: Path, text: str) -> Iterator[st
     if template.table:
         yield from _unknown_names(tree, path, template.table, "tables")
     if template.literal is not None:
-        is_last = path[-1] == "default"
+        is_last = path[0] in {"switch", "lines"} and path[-1] == "default"
         problems = _about_literal(tree, template.literal, is_last=is_last)
         yield from (f"{key_of(path, tree)}: {problem}" for problem in problems)
 

@@ -3,8 +3,9 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
+from proxy.actions import LONGEST_PROMPT
 from proxy.config.section import Section
 from proxy.config.values import (
     AnnouncementId,
@@ -17,7 +18,6 @@ from proxy.config.values import (
     YesOrNo,
     parse_digits,
     parse_step_name,
-    read_by,
 )
 from proxy.keys import By
 from proxy.rules import Goal
@@ -43,7 +43,7 @@ class StepSettings(Section):
     """Language of the phrase, as in [routing], which counts when it is left out"""
     speed: Annotated[Number, Field(ge=0.5, le=1.5)] | None = None
     """How fast the phrase is spoken, times the usual"""
-    digits: Annotated[tuple[int, int], read_by(parse_digits)] | None = None
+    digits: Annotated[tuple[int, int], PlainValidator(parse_digits)] | None = None
     """How many digits may be keyed: 5, or 5-8; as many as a choice has, or 1-20, when left out"""
     retries: Annotated[WholeNumber, Field(ge=0, le=9)] = 1
     """How often the switch itself asks again when nothing is keyed"""
@@ -114,8 +114,8 @@ class StepSettings(Section):
         """The least and the most digits."""
         if self.digits is not None:
             return self.digits
-        lengths = [len(keys) for keys in self.choose]
-        return (max(1, min(lengths)), min(20, max(lengths))) if lengths else (1, 20)
+        lengths = [min(max(1, len(keys)), LONGEST_PROMPT) for keys in self.choose] or [1, LONGEST_PROMPT]
+        return min(lengths), max(lengths)
 
     @property
     def goals(self) -> list[Goal]:

@@ -239,9 +239,9 @@ def parse_step_name(text: str) -> str:
     return text
 
 
-def parse_digits(text: str) -> tuple[int, int]:
-    """Read how many digits may be keyed: `5` or `5-8`. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", text)
+def parse_digits(value: object) -> tuple[int, int]:
+    """Read how many digits may be keyed: 5, `5` or `5-8`. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", str(value))
     least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= least <= most <= LONGEST_PROMPT:
         raise ValueError(f'is no number of digits - allowed: 5, or "5-8", at most {LONGEST_PROMPT}')

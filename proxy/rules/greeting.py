@@ -13,7 +13,7 @@ LONGEST_NAME = 60
 
 PLACEHOLDER = re.compile(r"\{\s*([^{}|]*?)\s*\}")
 FIELD_NAME = re.compile(r"[^\W\d][\w.-]*")
-_MARKUP = re.compile(r"<[^<>]*>?")
+MARKUP = re.compile(r"<[^<>]*>?")
 _SPOKEN_SIGNS = frozenset(".'-& ")
 _NO_NAMES_ENGLISH = ("unknown", "unknown caller", "anonymous", "none", "null", "nan", "n a", "no name", "undefined")
 _NO_NAMES_TURKISH = ("bilinmeyen", "bilinmeyen arayan", "bilinmiyor", "isimsiz", "adsız", "anonim", "yok", "tanımsız")
@@ -51,7 +51,7 @@ def speakable(text: str) -> str:
     Letters, marks and digits of any language, blanks and `. ' - &` remain; at most 60 characters. Markup
     goes. What stands for "no name" in a CRM, or has no letter in it, is no name.
     """
-    composed = unicodedata.normalize("NFC", _MARKUP.sub(" ", text[: 20 * LONGEST_NAME]).replace("’", "'"))
+    composed = unicodedata.normalize("NFC", MARKUP.sub(" ", text[: 20 * LONGEST_NAME]).replace("’", "'"))
     spoken = unicodedata.normalize("NFC", " ".join("".join(map(_spoken, composed)).split()))
     if len(spoken) > LONGEST_NAME:
         spoken = spoken[: LONGEST_NAME + 1].rpartition(" ")[0] or spoken[:LONGEST_NAME]

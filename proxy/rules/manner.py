@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from proxy.actions import Transfer, is_phrase
 from proxy.model import as_text
-from proxy.rules.greeting import FIELD_NAME, PLACEHOLDER, Greeting, speakable
+from proxy.rules.greeting import FIELD_NAME, MARKUP, PLACEHOLDER, Greeting, speakable
 from proxy.rules.situation import Situation
 from proxy.target import LANGUAGES, Target
 
@@ -82,7 +82,7 @@ class Phrase:
 
 def spoken_value(text: str) -> str:
     """Return a field as it may stand in a phrase, or nothing: letters and digits, blanks and the usual signs."""
-    composed = unicodedata.normalize("NFC", text[: 20 * LONGEST_VALUE]).replace("’", "'")
+    composed = unicodedata.normalize("NFC", MARKUP.sub(" ", text[: 20 * LONGEST_VALUE])).replace("’", "'")
     spoken = " ".join("".join(sign if _is_spoken(sign) else " " for sign in composed).split())
     if len(spoken) > LONGEST_VALUE or not any(sign.isalnum() for sign in spoken):
         return ""
