@@ -31,6 +31,8 @@ _IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """What the id of a call is written like; another may be somebody's number."""
 
+_OF_DIALOGUES = frozenset({"call_id", "step", "heard", "asks"})
+
 PATIENCE = 0.05
 """Seconds in which a line that is too long to be written at once must have been taken."""
 
@@ -142,16 +144,13 @@ def call_answered(answered: Answered) -> None:
     """Write the line of one call."""
     call, decision = answered.call, answered.decision
     target = decision.action.target if isinstance(decision.action, Transfer) else None
-    about_dialogue: dict[str, str | int] = {}
-    if call is not None and call.can_be_asked:
-        about_dialogue = {"call_id": call.call_id if _UUID.fullmatch(call.call_id) else "none", "step": call.step}
-    if decision.heard is not None:
-        about_dialogue["heard"] = decision.heard.value
-    if decision.step:
-        about_dialogue["asks"] = decision.step
+    is_dialogue = call is not None and call.can_be_asked
     log.info(
         "call",
-        **about_dialogue,
+        call_id=(_UUID.fullmatch(call.call_id) and call.call_id) if call and is_dialogue else None,
+        step=call.step if call and is_dialogue else None,
+        heard=decision.heard and decision.heard.value,
+        asks=decision.step or None,
         caller=str(call.caller) if call else "none",
         target=str(target) if target else None,
         reason=decision.reason.value,
@@ -270,6 +269,7 @@ def _without_digits(text: str) -> str:
 
 
 def _headed(_logger: object, _method: str, event: Event) -> Event:
-    """Put what every line has in front."""
+    """Put what every line has in front, and leave out what only calls with a dialogue have, where there was none."""
+    event = {key: value for key, value in event.items() if value is not None or key not in _OF_DIALOGUES}
     head = {key: event.pop(key) for key in ("timestamp", "level", "event")}
     return {**head, **event}

@@ -75,7 +75,7 @@ class CallRouter:
         """
         try:
             if not call.can_be_asked:
-                return self._decide(await self._learn(call, self.deadline), Progress())
+                return self._without_asking(await self._learn(call, self.deadline))
             if not call.call_id:
                 return await self._turn(call, Progress())
             return await self._once(call)
@@ -96,10 +96,7 @@ class CallRouter:
 
     def refuse(self, call: Call) -> Decision:
         """Return the decision for a call that may not be asked about: the one for a caller whom nobody knows."""
-        knowledge, routing = _without_lookup(call), self._routing_of(call)
-        way = by_rules(knowledge, routing)
-        target = way.goal if isinstance(way.goal, Target) else routing.default
-        return replace(put_through(target, way, knowledge, routing), reason=Reason.REFUSED, rule="")
+        return replace(self._without_asking(_without_lookup(call)), reason=Reason.REFUSED, rule="")
 
     def fall_back(self, reason: Reason, call: Call | None = None) -> Decision:
         """Return the decision for when there is nothing to decide by."""
@@ -217,6 +214,12 @@ class CallRouter:
 
     # ------------------------------------------------------------------ the decision
 
+    def _without_asking(self, knowledge: Knowledge) -> Decision:
+        """Return the decision for a call of which no steps may be asked."""
+        routing = self._routing_of(knowledge.situation.call)
+        way = by_rules(knowledge, routing)
+        return put_through(way, knowledge, routing)
+
     def _decide(self, knowledge: Knowledge, progress: Answers, heard: Outcome | None = None) -> Decision:
         return self._go(by_rules(knowledge, self._routing_of(knowledge.situation.call)), knowledge, progress, heard)
 
@@ -226,7 +229,7 @@ class CallRouter:
         progress.asked = ""
         routing = self._routing_of(situation.call)
         if isinstance(goal, Target):
-            return put_through(goal, way, knowledge, routing, heard)
+            return put_through(way, knowledge, routing, heard)
         step = self._dialogues.steps[goal]
         language = replace(way.manner, language=step.language or way.manner.language)
         question = step.ask.question(

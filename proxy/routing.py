@@ -68,11 +68,10 @@ def by_rules(knowledge: Knowledge, routing: Routing) -> Way:
     return Way(goal, Reason.RULE, rule.manner, rule.name)
 
 
-def put_through(
-    target: Target, way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome | None = None
-) -> Decision:
+def put_through(way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome | None = None) -> Decision:
     """Return the decision that a call goes to a target. What its dialect cannot say becomes the default."""
-    if target.kind == "tts" and not knowledge.situation.call.can_be_asked:
+    target = way.goal
+    if isinstance(target, str) or (target.kind == "tts" and not knowledge.situation.call.can_be_asked):
         target = routing.default
     action = way.manner.transfer(target, knowledge.situation, routing.tables)
     return Decision(action, way.reason, knowledge.via, way.rule, heard=heard)
