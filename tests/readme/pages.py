@@ -18,6 +18,7 @@ _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _LINK = re.compile(r"\]\(([^)]+)\)")
 _DURATIONS = re.compile(r" *[0-9]+\.[0-9]+ ?m?s\b")
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,11 @@ def shown_and_printed(page: str, folder: Path, **environment: str) -> Iterator[t
     """Run each command that is shown, and yield it with the output that is shown and the one that it prints."""
     for block in blocks(page):
         for command, output in commands(block.text) if block.mark == "run" else ():
-            yield command, _DURATIONS.sub(" N", output), _DURATIONS.sub(" N", run(command, folder, **environment))
+            yield command, _same_each_time(output), _same_each_time(run(command, folder, **environment))
+
+
+def _same_each_time(output: str) -> str:
+    return _UUID.sub("U", _DURATIONS.sub(" N", output))
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:
