@@ -93,13 +93,13 @@ class SwitchListener:
         call: Call | None = None
         body = self._default()
         try:
-            query = _each_once(request.query)
+            query = each_once(request.query)
             dialect = answering.dialect_of(query)
             if dialect.asks(query):
                 body = answering.defaults[dialect.name]
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
                 call = dialect.parse(query, datetime.now(UTC))
-                if _may_ask(request, answering):
+                if may_ask(request, answering):
                     self._spoken = dialect.name
                     decision = await answering.router.route(call)
                 else:
@@ -134,7 +134,8 @@ class SwitchListener:
         asyncio.get_running_loop().call_soon(self._observe, answered)  # after the answer has been written
 
 
-def _may_ask(request: web.BaseRequest, answering: Answering) -> bool:
+def may_ask(request: web.BaseRequest, answering: Answering) -> bool:
+    """Tell whether a request to the switch's own path comes from somebody who may ask."""
     access = answering.access
     if access.is_open:
         return True
@@ -142,7 +143,7 @@ def _may_ask(request: web.BaseRequest, answering: Answering) -> bool:
     return access.admits(request.remote, before, request.query, request.headers, time.monotonic())
 
 
-def _each_once(query: Mapping[str, str]) -> Mapping[str, str]:
+def each_once(query: Mapping[str, str]) -> Mapping[str, str]:
     """Return a query in which each name stands once.
 
     One that comes again with the same text counts once. Two different texts are neither: joined by a comma they are
