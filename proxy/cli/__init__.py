@@ -1,4 +1,4 @@
-"""The command line: `tanima serve`, `check`, `route`, `sources`, `init`, `erase` and `demo`."""
+"""The command line: `tanima serve`, `check`, `route`, `call`, `sources`, `erase`, `probe`, `init` and `demo`."""
 
 import logging
 import os

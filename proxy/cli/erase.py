@@ -6,6 +6,7 @@ import aiohttp
 
 from proxy.config import Configuration
 from proxy.config.settings import AdminSettings
+from proxy.config.values import url_of
 from proxy.deployment import snapshot_of
 from proxy.errors import InvalidNumber, ProxyError
 from proxy.phone import PhoneNumber, parse_number
@@ -41,7 +42,7 @@ def _nobody_at(listen: tuple[str, int] | None) -> str:
 async def _by_the_server(admin: AdminSettings, listen: tuple[str, int], number: PhoneNumber) -> list[str] | None:
     """Have the running server erase it; None when none runs. Raises ProxyError."""
     host, port = listen
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{ERASE}"
+    url = f"{url_of(host, port)}{ERASE}"
     headers = {"Authorization": f"Bearer {admin.token.get_secret_value()}"} if admin.token else {}
     limit = aiohttp.ClientTimeout(total=PATIENCE)
     try:

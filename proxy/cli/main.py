@@ -3,11 +3,11 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from proxy import logs
 from proxy.app import Start, serve
@@ -16,14 +16,17 @@ from proxy.cli.call import Terminal, hold_call
 from proxy.cli.erase import erase
 from proxy.cli.init import list_of_recipes, write_recipe
 from proxy.cli.live import inspect_sources
+from proxy.cli.probe import TRIALS, probe
 from proxy.cli.rehearse import rehearse, replaying
 from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
-from proxy.config.values import parse_listen
+from proxy.config.values import parse_listen, url_of
 from proxy.demo import demo_files, what_to_try
+from proxy.deployment import dialects_of
 from proxy.errors import ConfigError, ProxyError
 from proxy.following import content_of
 from proxy.keys import CustomerNumber
+from proxy.target import GRAMMAR, Target
 
 FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
@@ -143,6 +146,28 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(
         commands,
+        "probe",
+        _probe,
+        "measure on a test number what the switch tolerates",
+        "Answers the calls of a test number late or wrongly, on purpose, and tells what the switch does then: how long "
+        "it waits, and whether it asks again. Each new call gets the next trial: an answer after 0, 1, 2, 3, 5, 8, 13, "
+        "20, 30 seconds; then at once HTTP 500, HTTP 404, JSON that breaks off, an empty body, JSON without a target, "
+        "no answer. Asks no CRM. Sums up at Ctrl-C. Not for numbers that customers call: see docs/probe.md.",
+    )
+    _add_config(command)
+    _add_listen(command, "where the switch finds us, in the place of switch.listen")
+    command.add_argument(
+        "--target", type=_target, metavar="TARGET", help="where answered calls go; switch.default when left out"
+    )
+    command.add_argument(
+        "--only",
+        choices=[trial.name for trial in TRIALS],
+        metavar="TRIAL",
+        help=f"repeat one trial: {', '.join(trial.name for trial in TRIALS)}",
+    )
+
+    command = _command(
+        commands,
         "init",
         _init,
         "write a configuration from a recipe",
@@ -198,6 +223,13 @@ def _address(text: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
+def _target(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -235,14 +267,18 @@ def _serve_until_stopped(
 
     def ready(real_port: int) -> None:
         logs.listening(host, real_port)
-        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{real_port}")
+        on_ready(url_of(host, real_port))
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(logs.loop_error)
         await serve(Start(configuration, (host, port), ready, file, content, (lambda: load(file)) if file else None))
 
+    return _run_at(host, port, run())
+
+
+def _run_at(host: str, port: int, listening: Coroutine[Any, Any, None]) -> int:
     try:
-        run_to_the_end(run())
+        run_to_the_end(listening)
     except (OSError, UnicodeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         _fail(f"cannot listen at {host}:{port} ({reason}) - allowed: a free address of this machine")
@@ -310,6 +346,17 @@ def _erase(options: argparse.Namespace) -> int:
     except ProxyError as exc:
         _fail(str(exc))
     return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
+    switch = configuration.settings.switch
+    target = options.target or switch.default
+    if not all(dialect.can_say(target) for dialect in dialects_of(configuration.settings)):
+        _fail(f"--target: switch.dialect {switch.dialect} cannot always say it - allowed: {GRAMMAR}", MISUSED)
+    trials = [trial for trial in TRIALS if options.only in {None, trial.name}]
+    host, port = options.listen or switch.listen
+    return _run_at(host, port, probe(configuration, (host, port), target, trials, lambda line: print(line, flush=True)))
 
 
 def _init(options: argparse.Namespace) -> int:

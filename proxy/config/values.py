@@ -77,6 +77,11 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def url_of(host: str, port: int) -> str:
+    """Return the URL of an address at which we listen."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def parse_known_listen(text: str) -> tuple[str, int]:
     """Read an address at which others must find us, so that its port is not left open. Raises ValueError."""
     host, port = parse_listen(text)

@@ -4,7 +4,15 @@ import pytest
 
 from tests.readme.pages import ROOT, anchor, headings, links, read
 
-PAGES = ("README.md", "README.tr.md", "CHANGELOG.md", "docs/operation.md", "docs/rest.md", "docs/sql.md")
+PAGES = (
+    "README.md",
+    "README.tr.md",
+    "CHANGELOG.md",
+    "docs/operation.md",
+    "docs/probe.md",
+    "docs/rest.md",
+    "docs/sql.md",
+)
 
 
 def test_every_page_is_among_these() -> None:

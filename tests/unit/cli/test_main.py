@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +15,9 @@ import structlog
 
 from proxy.app import Start
 from proxy.cli import main
+from proxy.cli.probe import TRIALS, Trial
+from proxy.config import Configuration
+from proxy.target import Target
 
 MODULE = sys.modules["proxy.cli.main"]
 """`proxy.cli.main` is the function"""
@@ -25,6 +28,7 @@ COMMANDS = {
     "route": ["--config", "--called", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
     "sources": ["--config"],
     "erase": ["--config", "NUMBER"],
+    "probe": ["--config", "--listen", "--target", "--only"],
     "demo": ["--listen"],
 }
 
@@ -123,6 +127,8 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
             ("route", "1003", "--config", "x", "--at", "tomorrow"),
             "argument --at: is not a time - allowed: such as 2026-",
         ),
+        (("probe", "--only", "7"), "argument --only: invalid choice: '7'"),
+        (("probe", "--target", "queue"), "argument --target: is not a target - allowed: user/N, "),
         (("route", "1003", "--config", "x", "--when", "now"), "unrecognized arguments: --when now"),
     ],
 )
@@ -142,6 +148,7 @@ def test_a_command_line_that_is_wrong_is_answered_with_what_is_allowed(
         ["route", "1003", "--config"],
         ["sources", "--config"],
         ["check", "--config"],
+        ["probe", "--config"],
         ["erase", "05301234567", "--config"],
     ],
 )
@@ -268,16 +275,72 @@ def test_demo_serves_the_sample_and_says_what_to_try(served: list[Start], capsys
     assert (served[0].file, served[0].reread) == (None, None)
 
 
-def test_an_address_that_is_taken_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["serve", "probe"])
+def test_an_address_that_is_taken_is_one_line(command: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit) as caught:
-            main(["serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"])
+            main([command, "--config", str(config), "--listen", f"127.0.0.1:{port}"])
     assert caught.value.code == 1
     message = capsys.readouterr().err
     assert message.startswith(f"tanima: cannot listen at 127.0.0.1:{port} (")
     assert message.endswith(") - allowed: a free address of this machine\n")
     assert message.count("\n") == 1
+
+
+# ---------------------------------------------------------------------------------------- probe
+
+
+Probed = tuple[tuple[str, int], str, list[str]]
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[Probed]:
+    """Note where calls would be answered, with which target and by which trials."""
+    seen: list[Probed] = []
+
+    async def probe(
+        _: Configuration, listen: tuple[str, int], target: Target, trials: Sequence[Trial], say: Callable[[str], None]
+    ) -> None:
+        seen.append((listen, str(target), [trial.name for trial in trials]))
+        say("Listening")
+
+    monkeypatch.setattr(MODULE, "probe", probe)
+    return seen
+
+
+def test_probe_listens_where_the_toml_says_and_tries_everything_with_the_default(
+    config: Path, probed: list[Probed], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["probe", "--config", str(config)]) == 0
+    assert probed == [(("127.0.0.1", 4711), "queue/200", [trial.name for trial in TRIALS])]
+    assert capsys.readouterr().out == "Listening\n"
+
+
+def test_probe_can_be_told_where_to_listen_a_target_and_one_trial(config: Path, probed: list[Probed]) -> None:
+    options = ["--listen", "[::1]:0", "--target", "queue/299", "--only", "8"]
+    assert main(["probe", *options, "--config", str(config)]) == 0
+    assert probed == [(("::1", 0), "queue/299", ["8"])]
+
+
+def test_probe_takes_a_target_only_that_the_switch_understands_however_it_asks(
+    config: Path, probed: list[Probed], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = ["--target", "tts/tr-TR/Deneme"]
+    misused("probe", "--config", str(config), *spoken)
+    assert capsys.readouterr().err.startswith("tanima: --target: switch.dialect auto cannot always say it - allowed: ")
+    config.write_text(TOML.replace("[switch]", '[switch]\ndialect = "santral-programlama"'), encoding="utf-8")
+    assert main(["probe", "--config", str(config), *spoken]) == 0
+    assert probed[0][1] == "tts/tr-TR/Deneme"
+
+
+def test_the_help_of_probe_names_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["probe", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"repeat one trial: {', '.join(trial.name for trial in TRIALS)}" in printed
+    waits = [trial.name for trial in TRIALS if trial.is_proper]
+    assert f"an answer after {', '.join(waits)} seconds; then at once" in printed
 
 
 # ---------------------------------------------------------------------------------------- interrupted
