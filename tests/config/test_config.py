@@ -20,8 +20,13 @@ from proxy.cli import main
 from proxy.config import Configuration, Settings, load
 from proxy.config.settings import AccessSettings, AdminSettings
 from proxy.errors import ConfigError
+from proxy.keys import By
 from proxy.matching import Several
 from proxy.rules import Standing
+from proxy.rules.greeting import Greeting
+from proxy.rules.manner import ANY, LanguageTemplate, Phrase
+from proxy.rules.template import TargetTemplate
+from proxy.target import Target
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent.parent / "config.example.toml"
@@ -185,19 +190,21 @@ def test_every_setting_is_read_as_it_stands() -> None:
     assert [secret.get_secret_value() for secret in access.tokens] == ["made-up-token-one", "made-up-token-two"]
     assert [*map(str, access.allow)] == ["192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"]
     assert [*map(str, access.trusted_proxies)] == ["127.0.0.1/32"]
-    assert (settings.switch.dialect, settings.switch.parameter) == ("musteri-tanima", "numara")
+    assert (settings.switch.dialect, settings.switch.parameter) == ("santral-programlama", "numara")
+    assert settings.switch.service_url == SecretStr("https://tanima.example.com/kim/arayan.json")
     assert (settings.switch.region, settings.switch.deadline) == ("DE", 2)
     assert str(settings.switch.default) == "hangup/busy"
     assert str(settings.routing.unknown) == "fax/kim@example.com"
-    assert settings.routing.greeting.template == "{first_name} {last_name}"
+    assert settings.routing.greeting == Greeting("{first_name} {last_name}")
     rule, everybody = settings.rules
     assert rule.when["balance"].wanted == "above 1 and below 2.5 and at least 1 and at most 2"
     assert rule.called == ["0892123456", "00902125551010"]
     assert (rule.caller.kind, rule.caller.country) == (frozenset({Standing.KNOWN}), ["DE"])
     assert (rule.during, rule.outside) == (["office", "night"], ["lunch"])
-    assert (rule.target.kind, rule.target.field_name, rule.target.table) == ("user", "owner", "extensions")
+    assert rule.target == TargetTemplate.parse("user/{owner | extensions}")
     assert everybody.caller.kind == set(Standing)
     assert settings.tables["extensions"] == {"ayse.demir": "1003", "mehmet": "1004"}
+    assert settings.tables["languages"] == {"TR": "tr-TR"}
     office, lunch = settings.hours["office"], settings.hours["lunch"]
     assert (office.days, office.start, office.end) == (frozenset(range(5)), time(9), time(18))
     assert office.zone == ZoneInfo("Europe/Berlin")
@@ -222,6 +229,57 @@ def test_every_setting_is_read_as_it_stands() -> None:
     assert agents.role == "enrich"
 
 
+def test_every_setting_of_what_is_said_and_asked_is_read_as_it_stands() -> None:
+    settings = load(HERE / "valid" / "every_setting.toml").settings
+    routing, (rule, everybody) = settings.routing, settings.rules
+    assert routing.phrase == {"tr-TR": Phrase("Sayın {last_name}"), "en-US": Phrase("Dear {last_name}")}
+    assert routing.language == LanguageTemplate("{country | languages}")
+    assert (routing.announcement_to_caller, routing.announcement_to_callee, routing.recording) == (456, 457, True)
+    assert [rule.ask, rule.phrase, rule.language, rule.announcement_to_caller, rule.recording] == [None] * 5
+    assert (everybody.ask, everybody.phrase) == ("customer_no", {ANY: Phrase("Einen Augenblick, {order}")})
+    assert everybody.language == LanguageTemplate("en-US")
+    announcements = (everybody.announcement_to_caller, everybody.announcement_to_callee)
+    assert (announcements, everybody.recording) == ((1, 999_999_999), False)
+    sales, service = settings.lines
+    assert (sales.name, sales.called, str(sales.default)) == ("sales", ["0892123457"], "queue/300")
+    of_sales = (sales.routing.unknown, sales.routing.withheld, sales.routing.internal)
+    assert [*map(str, of_sales)] == ["queue/301", "queue/302", "queue/303"]
+    assert sales.routing.greeting == Greeting("")
+    assert [(each.name, str(each.target and each.target.literal)) for each in sales.rules or []] == [
+        ("everything", "queue/304")
+    ]
+    assert (service.called, service.default, service.rules) == (["0892123458", "1001"], None, None)
+    assert service.routing.model_fields_set == set()
+    number, menu, order, message = (settings.steps[name] for name in ("customer_no", "menu", "order", "message"))
+    assert (number.announcement, number.announcement_again, number.number_of_digits) == (10, 11, (5, 8))
+    assert (number.retries, number.timeout, number.digit_timeout, number.attempts) == (0, 10, 1, 3)
+    assert (number.look_up, number.then, number.otherwise) == (By.PHONE_NUMBER, "menu", Target("hangup", "busy"))
+    assert menu.phrase == {"tr-TR": "Satış için bir", "en-US": "Sales is one"}
+    assert (menu.phrase_again, menu.speed) == ({ANY: "Wie bitte?"}, 1.5)
+    assert menu.language == LanguageTemplate("{country | languages}")
+    assert {keys: str(goal) for keys, goal in menu.choose.items()} == {
+        "1": "queue/200",
+        "2": "order",
+        "03": "tts/tr-TR/Kapalıyız",
+    }
+    assert (order.listen, order.keep) == (10, "order")
+    assert (message.record, message.then) == (True, Target("voicemail", "1000"))
+    dialogue = settings.dialogue
+    assert (dialogue.max_steps, dialogue.guesses, dialogue.guesses_within) == (9, 1, 0.5)
+    assert [source.by for source in settings.sources] == [{By.PHONE_NUMBER}] * 2
+
+
+def test_what_is_left_out_of_what_is_said_and_asked_has_its_default() -> None:
+    settings = load(HERE / "valid" / "smallest.toml").settings
+    assert (settings.switch.dialect, settings.switch.service_url) == ("auto", None)
+    assert (settings.lines, settings.steps) == ([], {})
+    dialogue = settings.dialogue
+    assert (dialogue.max_steps, dialogue.guesses, dialogue.guesses_within) == (5, 5, 3600)
+    routing = settings.routing
+    assert [routing.phrase, routing.language, routing.announcement_to_caller, routing.recording] == [None] * 4
+    assert settings.sources[0].by == {By.PHONE_NUMBER}
+
+
 def test_an_adapter_may_stand_beside_the_toml() -> None:
     (source,) = load(HERE / "valid" / "adapter_beside_it.toml").sources
     assert type(source.adapter).__name__ == "OurCrm"
@@ -244,7 +302,7 @@ def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pyte
 def test_a_whole_section_may_come_from_the_environment_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANIMA_RULES", '[{"name": "all", "caller": {"kind": "anyone"}, "target": "queue/205"}]')
     (rule,) = load(written(tmp_path)).settings.rules
-    assert (rule.name, str(rule.target.literal)) == ("all", "queue/205")
+    assert (rule.name, rule.target) == ("all", TargetTemplate.parse("queue/205"))
 
 
 def test_an_invalid_value_in_the_environment_is_told_like_one_in_the_file(
@@ -259,8 +317,9 @@ def test_a_variable_that_is_no_setting_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv(name, "1")
     (problem,) = problems_of(written(tmp_path))
     assert problem == (
-        f"{name}: is not a setting - allowed: TANIMA_ADMIN, TANIMA_CACHE, TANIMA_HOURS, TANIMA_LOOKUP, TANIMA_ROUTING, "
-        "TANIMA_RULES, TANIMA_SOURCES, TANIMA_SWITCH, TANIMA_TABLES, and __KEY behind it"
+        f"{name}: is not a setting - allowed: TANIMA_ADMIN, TANIMA_CACHE, TANIMA_DIALOGUE, TANIMA_HOURS, "
+        "TANIMA_LINES, TANIMA_LOOKUP, TANIMA_ROUTING, TANIMA_RULES, TANIMA_SOURCES, TANIMA_STEPS, TANIMA_SWITCH, "
+        "TANIMA_TABLES, and __KEY behind it"
     )
 
 
@@ -373,13 +432,21 @@ def test_what_an_adapter_was_configured_with_hides_its_secrets(tmp_path: Path, o
 # ---------------------------------------------------------------------------------------- the example and the reference
 
 
+AS_ELSEWHERE = {"lines.routing", "lines.rules"}
+"""Sections that are the same as [routing] and [[rules]]"""
+
+NAMED = {"hours", "steps"}
+"""Sections of which there are several, each with a name of its own"""
+
+
 def sections(model: type[BaseModel] = Settings, name: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Yield every section of the settings, with the place where it stands."""
     for key, field in model.model_fields.items():
         for section in models_in(field.annotation):
             place = f"{name}.{key}".strip(".")
-            yield place, section
-            yield from sections(section, place)
+            if place not in AS_ELSEWHERE:
+                yield place, section
+                yield from sections(section, place)
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -403,7 +470,8 @@ SECRETS = set.union(*(settings_below(place, section, secret=True) for place, sec
 
 def test_there_are_settings_to_look_for() -> None:
     assert {"switch.deadline", "rules.caller.kind", "hours.from", "sources.options", "cache.size"} <= set(EVERY_SETTING)
-    assert {"switch.access.tokens", "cache.snapshot_key", "admin.token"} == SECRETS
+    assert {"steps.look_up", "lines.called", "lines.routing", "lines.rules", "rules.ask"} <= set(EVERY_SETTING)
+    assert {"switch.access.tokens", "switch.service_url", "cache.snapshot_key", "admin.token"} == SECRETS
 
 
 def test_every_setting_has_a_description() -> None:
@@ -421,11 +489,10 @@ def places_in(tree: object, place: str = "") -> Iterator[str]:
             yield from places_in(below, place)
     elif isinstance(tree, dict):
         for key, below in tree.items():
-            inner = place if place in {"hours", "tables"} else f"{place}.{key}".strip(".")
+            inner = f"{place}.{key}".strip(".")
             yield inner
-            yield from places_in(below, inner)
-    if place.startswith("hours") and isinstance(tree, dict):
-        yield from (f"hours.{key}" for key in tree)
+            for each in below.values() if inner in NAMED else [below]:
+                yield from places_in(each, inner)
 
 
 def test_every_setting_stands_in_the_valid_file_of_every_setting() -> None:
@@ -439,8 +506,11 @@ def example_settings() -> set[str]:
     for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
         if header := re.match(r"\[+([a-z_.]+?)\]+", line):
             place = header[1]
-            place = "hours" if place.startswith("hours.") else place
+            first = place.partition(".")[0]
+            place = first if first in NAMED else place
             found.add(place)
+        elif line.startswith("# ") and (told := re.findall(r"\[\[([a-z_.]+)\]\]", line)):
+            found |= {*told}
         elif key := re.match(r"(?:# )?([a-z_]+)\s+= ", line):
             found.add(f"{place}.{key[1]}")
             if table := re.match(r"[^{]+= \{(.*)\}", line):
@@ -482,7 +552,7 @@ def test_what_is_commented_out_in_the_example_is_the_default(tmp_path: Path) -> 
     shipped = load(file).settings
     loaded = with_commented_settings(file, examples=False)
     assert (loaded.switch.deadline, shipped.switch.deadline) == (1.5, 1.5)
-    for section in ("switch", "routing", "tables", "lookup", "cache", "sources", "admin"):
+    for section in ("switch", "routing", "tables", "lines", "steps", "dialogue", "lookup", "cache", "sources", "admin"):
         assert getattr(loaded, section) == getattr(shipped, section), section
     assert loaded.hours["office"].zone == shipped.hours["office"].zone
 
@@ -504,6 +574,15 @@ def test_what_the_example_has_as_examples_can_be_used_and_is_not_set_when_left_o
     assert (access.tokens, access.rate, access.allow, access.trusted_proxies) == ([], None, (), ())
     assert [cache.snapshot, cache.snapshot_key, admin.listen, admin.token] == [None] * 4
     assert not any(rule.called for rule in shipped.rules)
+    for manner in (loaded.routing, next(rule for rule in loaded.rules if rule.name == "gold")):
+        said = (manner.phrase, manner.language, manner.announcement_to_caller, manner.recording)
+        assert all(each is not None for each in said)
+    assert [shipped.routing.phrase, shipped.routing.language, shipped.routing.recording] == [None] * 3
+    asked = loaded.steps["customer_no"], shipped.steps["customer_no"]
+    assert [(step.timeout, step.digit_timeout, step.speed, step.then is None) for step in asked] == [
+        (6, 3, 1, False),
+        (None, None, None, True),
+    ]
 
 
 def test_who_can_read_the_example_reads_no_secret_in_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from proxy.rules import Rule, Standing
 from proxy.rules.comparison import Comparison
 from proxy.rules.greeting import Greeting
 from proxy.rules.hours import Hours
+from proxy.rules.manner import Manner
 from proxy.rules.situation import CallerIs, Condition, During, FieldIs, FromCountry, NumberTypeIs, Outside
 from proxy.rules.template import TargetTemplate
 from tests.unit.fakes import After, Stubborn
@@ -93,6 +94,7 @@ CONTACTS = st.builds(
     fields=st.dictionaries(st.one_of(st.sampled_from(FIELDS), any_text(10)), SCALARS, max_size=5),
     numbers=st.lists(st.one_of(any_text(), st.just("0530 123 45 67")), max_size=3).map(tuple),
     id=any_text(10),
+    customer_number=any_text(10),
 )
 
 _WISHES = st.recursive(
@@ -151,7 +153,7 @@ def rule_lists(draw: st.DrawFn) -> tuple[Rule, ...]:
     """Up to five rules with different names."""
     rules = st.tuples(TEMPLATES, st.lists(CONDITIONS, max_size=2).map(tuple), st.none() | GREETINGS)
     return tuple(
-        Rule(f"rule {i}", template, conditions, TABLES, greeting)
+        Rule(f"rule {i}", template, conditions, TABLES, Manner(greeting=greeting))
         for i, (template, conditions, greeting) in enumerate(draw(st.lists(rules, max_size=5)))
     )
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.limiter import Limiter
+from proxy.limiter import Limiter, network_of
 
 NEARLY = 1e-6
 """What sums of seconds lose"""
@@ -53,7 +53,7 @@ def test_no_more_addresses_are_remembered_than_there_is_room_for(
 ) -> None:
     limiter = Limiter(1, 1, size)
     for address in asking:
-        limiter.admit(address, 0.0)
+        limiter.admit(network_of(address), 0.0)
         assert len(limiter) <= size
 
 
@@ -62,4 +62,4 @@ def test_nobody_is_refused_for_what_others_do(asking: list[IPv4Address | IPv6Add
     limiter = Limiter(1, 1)
     networks = [str(address) if isinstance(address, IPv4Address) else int(address) >> 64 for address in asking]
     for place, address in enumerate(asking):
-        assert limiter.admit(address, 0.0) is (networks[place] not in networks[:place])
+        assert limiter.admit(network_of(address), 0.0) is (networks[place] not in networks[:place])

@@ -11,9 +11,11 @@ from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.directory import Directory, Lifetimes
 from proxy.model import Decision, Reason, Via
 from proxy.phone import PhoneNumber, parse_caller
-from proxy.router import CallRouter, Routing
+from proxy.router import CallRouter
+from proxy.routing import Routing
 from proxy.rules import Rule
 from proxy.rules.greeting import Greeting
+from proxy.rules.manner import Manner
 from proxy.sources import Source, Sources
 from proxy.target import Target
 from proxy.upstream import Limits
@@ -29,7 +31,17 @@ from tests.property.strategies import (
     rule_lists,
 )
 from tests.property.test_greeting_properties import assert_can_be_spoken
-from tests.unit.fakes import MONDAY_NOON, Bugs, FakeAdapter, FakeEnricher, call, in_virtual_time, now, upstream
+from tests.unit.fakes import (
+    MONDAY_NOON,
+    Bugs,
+    FakeAdapter,
+    FakeEnricher,
+    call,
+    in_virtual_time,
+    now,
+    transfer_of,
+    upstream,
+)
 
 DEADLINE = 1.5
 LIMITS = Limits(timeout=1, attempts=2, wait_initial=0, wait_max=0, wait_jitter=0)
@@ -52,20 +64,21 @@ def router(
         [upstream(adapter, LIMITS, bugs) for adapter in enriching],
         parallel=parallel,
     )
-    routing = Routing(DEFAULT, UNKNOWN, WITHHELD, INTERNAL, rules, greeting)
+    routing = Routing(DEFAULT, UNKNOWN, WITHHELD, INTERNAL, rules, Manner(greeting=greeting))
     return CallRouter(routing, Directory(sources, ContactCache(10), Lifetimes(), now), DEADLINE, bugs)
 
 
 def assert_can_be_sent(decision: Decision) -> None:
     assert isinstance(decision, Decision)
-    assert Target.parse(str(decision.target)) == decision.target
-    assert TARGET.fullmatch(str(decision.target))
+    transfer = transfer_of(decision)
+    assert Target.parse(str(transfer.target)) == transfer.target
+    assert TARGET.fullmatch(str(transfer.target))
     answer = json.loads(MusteriTanima().render(decision).decode("utf-8"))
-    assert answer["target"] == str(decision.target)
-    assert answer.get("name", "") == decision.name
+    assert answer["target"] == str(transfer.target)
+    assert answer.get("name", "") == transfer.name
     assert set(answer) <= {"name", "target"}
     assert "name" not in answer or answer["name"]
-    assert_can_be_spoken(decision.name)
+    assert_can_be_spoken(transfer.name)
 
 
 @settings(max_examples=300)
@@ -121,13 +134,17 @@ async def test_callers_without_a_phone_number_never_reach_a_crm(
     adapter = FakeAdapter(None)
     caller = parse_caller(text, "TR")
     routes = router([adapter], [FakeEnricher(None)], rules)
-    decision = (await routes.explain(call(caller))).decision if explained else await routes.route(call(caller))
+    ringing = call(caller)
+    if explained:
+        decision = routes.explain(ringing, await routes.learn(ringing)).decision
+    else:
+        decision = await routes.route(ringing)
     if isinstance(caller, PhoneNumber):
         assert adapter.asked == [caller]
     else:
         assert adapter.asked == []
         assert decision.via is Via.NONE
-        assert decision.name == ""
+        assert transfer_of(decision).name == ""
         assert decision.reason in {Reason.RULE, Reason.WITHHELD, Reason.INTERNAL_CALLER, Reason.BAD_NUMBER}
 
 
@@ -146,4 +163,5 @@ async def test_all_spellings_of_a_number_make_one_lookup(number: PhoneNumber) ->
 async def test_an_explanation_decides_as_the_call_was_decided(rules: tuple[Rule, ...], answers: list[object]) -> None:
     decided = await router([FakeAdapter(*answers)], [], rules).route(call())
     if decided.reason is not Reason.BUG:
-        assert (await router([FakeAdapter(*answers)], [], rules).explain(call())).decision == decided
+        routes = router([FakeAdapter(*answers)], [], rules)
+        assert routes.explain(call(), await routes.learn(call())).decision == decided

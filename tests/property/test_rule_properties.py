@@ -10,6 +10,7 @@ from proxy.rules.comparison import Comparison
 from proxy.rules.hours import Hours, parse_days
 from proxy.rules.situation import CallerIs, During, Outside
 from proxy.rules.template import TargetTemplate
+from proxy.target import Target
 from tests.property.strategies import (
     CONDITIONS,
     HOURS,
@@ -35,10 +36,14 @@ def situations(draw: st.DrawFn) -> Situation:
     return Situation(call, draw(st.sampled_from([s for s in Standing if s is not Standing.KNOWN])))
 
 
+def target_of(rule: Rule, situation: Situation) -> Target | str:
+    assert rule.target is not None
+    return rule.target.render(situation, rule.tables)
+
+
 def applies(rule: Rule, situation: Situation) -> bool:
-    return all(condition.holds(situation) for condition in rule.conditions) and not isinstance(
-        rule.target.render(situation.contact, rule.tables), str
-    )
+    holds = all(condition.holds(situation) for condition in rule.conditions)
+    return holds and not isinstance(target_of(rule, situation), str)
 
 
 @given(situations(), rule_lists())
@@ -47,7 +52,7 @@ def test_the_first_rule_that_applies_is_chosen(situation: Situation, rules: tupl
     chosen = choose(situation, rules)
     assert (chosen and chosen[0]) == (applying[0] if applying else None)
     if chosen:
-        assert chosen[1] == chosen[0].target.render(situation.contact, chosen[0].tables)
+        assert chosen[1] == target_of(chosen[0], situation)
 
 
 @given(situations(), rule_lists())

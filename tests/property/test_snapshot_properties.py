@@ -42,7 +42,7 @@ def entries(draw: st.DrawFn) -> Entry:
     contact = draw(st.none() | CONTACTS)
     fresh_until = NOW + draw(SECONDS)
     if contact is None:
-        return Entry(None, fresh_until, fresh_until)
+        return Entry(None, fresh_until, fresh_until, ambiguous=draw(st.booleans()))
     return Entry(
         contact,
         fresh_until,
@@ -84,7 +84,7 @@ def read_back(raw: bytes, caps: Caps, now: float = NOW, wall: float = WALL, into
 
 
 def as_kept(contact: Contact | None) -> Contact | None:
-    return contact and Contact(contact.name, contact.fields, id=contact.id)
+    return contact and Contact(contact.name, contact.fields, id=contact.id, customer_number=contact.customer_number)
 
 
 @given(content=CONTENTS, caps=CAPS, passed=st.floats(-50_000, 200_000), now=st.floats(0, 1e7))
@@ -98,6 +98,7 @@ def test_what_comes_back_is_as_it_was_and_no_younger(
     for e164, entry in found.items():
         before = content[e164]
         assert entry.contact == as_kept(before.contact)
+        assert entry.ambiguous is before.ambiguous
         fresh, stale = entry.fresh_until - now, entry.stale_until - now
         assert stale > 0, "what is gone stays away"
         assert fresh <= stale

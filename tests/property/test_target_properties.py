@@ -8,6 +8,7 @@ from proxy.model import Contact, Scalar
 from proxy.rules.template import TargetTemplate
 from proxy.target import NUMBERED, Target
 from tests.property.strategies import CONTACTS, SCALARS, any_text
+from tests.unit.fakes import known
 
 KINDS = st.sampled_from(sorted(NUMBERED))
 MAIL_ADDRESSES = st.from_regex(r"\A[a-z.]{1,20}@[a-z-]{1,20}\.[a-z]{2,6}\Z")
@@ -50,9 +51,9 @@ def within_the_switch(target: Target | str, kind: str) -> bool:
 
 @given(KINDS, SCALARS)
 def test_a_field_steers_a_call_to_a_number_of_the_literals_own_kind_or_nowhere(kind: str, value: Scalar) -> None:
-    contact = Contact(fields={"x": value})
+    situation = known(Contact(fields={"x": value}))
     for template in (f"{kind}/{{x}}", f"{kind}/{{ x }}"):
-        assert within_the_switch(TargetTemplate.parse(template).render(contact, {}), kind)
+        assert within_the_switch(TargetTemplate.parse(template).render(situation, {}), kind)
 
 
 @given(KINDS, CONTACTS, st.dictionaries(any_text(10), any_text(10)), any_text(10), any_text(10))
@@ -61,7 +62,9 @@ def test_neither_does_a_table_steer_it_out(
 ) -> None:
     tables = {"t": {**table, key: number}}
     for contact_with_key in (contact, Contact(fields={"x": key})):
-        assert within_the_switch(TargetTemplate.parse(f"{kind}/{{x | t}}").render(contact_with_key, tables), kind)
+        assert within_the_switch(
+            TargetTemplate.parse(f"{kind}/{{x | t}}").render(known(contact_with_key), tables), kind
+        )
 
 
 @given(
@@ -77,7 +80,7 @@ def test_whatever_can_be_configured_a_field_stays_within_the_switch(text: str, v
         template = TargetTemplate.parse(text)
     except ValueError:
         return
-    rendered = template.render(Contact(fields={"x": value}), {"t": {}})
+    rendered = template.render(known(Contact(fields={"x": value})), {"t": {}})
     if "{" in text:
         assert template.kind in NUMBERED
         assert text.startswith(f"{template.kind}/{{")

@@ -16,7 +16,9 @@ from proxy.app import LAST_MOMENTS, RETIRED_AFTER, RETIRED_BY, STARTING
 from proxy.breaker import LONGEST_REST, REFILL, RESERVE
 from proxy.cache import ContactCache
 from proxy.config import load
-from proxy.config.settings import AccessSettings, AdminSettings, CacheSettings, Section, SourceSettings, SwitchSettings
+from proxy.config.dialogue import DialogueSettings
+from proxy.config.section import Section
+from proxy.config.settings import AccessSettings, AdminSettings, CacheSettings, SourceSettings, SwitchSettings
 from proxy.config.values import SHORTEST_SECRET
 from proxy.deployment import snapshot_of
 from proxy.following import DEBOUNCE, LOOK
@@ -45,10 +47,11 @@ SETTINGS: dict[str, type[Section]] = {
     "switch.": SwitchSettings,
     "switch.access.": AccessSettings,
     "cache.": CacheSettings,
+    "dialogue.": DialogueSettings,
     "admin.": AdminSettings,
     "": SourceSettings,
 }
-WHO = {"name", "adapter", "role", "several", "newest_by", "options"}
+WHO = {"name", "adapter", "role", "by", "several", "newest_by", "options"}
 """What a source is, and no limit"""
 DEFAULTS = {
     f"{section}{name}": field.default

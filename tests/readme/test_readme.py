@@ -10,7 +10,8 @@ import pytest
 from adapters.rest import RestAdapter
 from adapters.sql import SqlAdapter
 from adapters.static import StaticAdapter
-from proxy.config.settings import AccessSettings, AdminSettings, CallerSettings, RuleSettings, SourceSettings
+from proxy.config.routes import CallerSettings, RuleSettings
+from proxy.config.settings import AccessSettings, AdminSettings, SourceSettings
 from proxy.demo import TRIALS
 from proxy.model import Reason, Via
 from proxy.rules.comparison import OPERATORS

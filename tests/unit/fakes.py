@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec
 
-from proxy.adapter import Adapter, Contact, PhoneNumber
-from proxy.model import Call
+from proxy.actions import Transfer
+from proxy.adapter import Adapter, Contact, CustomerNumber
+from proxy.model import Call, Decision
 from proxy.phone import Caller, parse_number
 from proxy.rules import Situation, Standing
 from proxy.upstream import Limits, Upstream
@@ -21,6 +22,7 @@ NUMBER = parse_number("05301234567", "TR")
 OTHER_NUMBER = parse_number("05321112233", "TR")
 LANDLINE = parse_number("02125551010", "TR")
 GERMAN = parse_number("00493089680211", "TR")
+CUSTOMER = CustomerNumber("0012345")
 AHMET = Contact("Ahmet Yılmaz", {"tier": "gold"}, id="7")
 MONDAY_NOON = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ONCE = Limits(timeout=1.0, attempts=1, wait_initial=0, wait_max=0, wait_jitter=0)
@@ -71,9 +73,10 @@ class FakeAdapter(Adapter):
 
     def __init__(self, *answers: object) -> None:
         self.answers: Sequence[object] = answers
-        self.asked: list[PhoneNumber] = []
+        self.asked: list[Any] = []
+        """Keys, in their order"""
 
-    async def lookup(self, key: PhoneNumber) -> Any:
+    async def lookup(self, key: Any) -> Any:
         self.asked.append(key)
         return await _given(self.answers[min(len(self.asked), len(self.answers)) - 1])
 
@@ -89,12 +92,12 @@ class FakeEnricher(FakeAdapter):
 class FakeCompleter(FakeAdapter):
     """Finds its first answer, and then yields the others one after another."""
 
-    async def lookup(self, key: PhoneNumber) -> Any:
+    async def lookup(self, key: Any) -> Any:
         self.asked.append(key)
         return await _given(self.answers[0])
 
-    async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Any]:
-        self.asked.append(number)
+    async def complete(self, contact: Contact, key: Any) -> AsyncIterator[Any]:
+        self.asked.append(key)
         for answer in self.answers[1:]:
             yield await _given(answer)
 
@@ -138,6 +141,12 @@ def upstream(adapter: Adapter, limits: Limits = ONCE, bugs: Bugs | None = None, 
 
 def call(caller: Caller = NUMBER, at: datetime = MONDAY_NOON, called: Caller | None = None) -> Call:
     return Call(caller, at, called)
+
+
+def transfer_of(decision: Decision) -> Transfer:
+    """Return the action of a decision that has to be a transfer."""
+    assert isinstance(decision.action, Transfer)
+    return decision.action
 
 
 def known(contact: Contact = AHMET, ringing: Call | None = None) -> Situation:

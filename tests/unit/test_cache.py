@@ -37,6 +37,15 @@ def test_that_the_crm_does_not_know_a_number_is_kept_like_a_contact() -> None:
     assert cache.get(A, 100) is None
 
 
+def test_that_there_are_several_is_no_more_than_a_word_about_nobody() -> None:
+    several = Entry(None, 100, 100, ambiguous=True)
+    assert several != Entry(None, 100, 100)
+    assert not ENTRY.ambiguous
+    cache = ContactCache(10)
+    cache.put(A, several)
+    assert cache.get(A, 99) is several
+
+
 def test_a_newer_entry_takes_the_place_of_the_older() -> None:
     cache = ContactCache(10)
     cache.put(A, ENTRY)

@@ -1,23 +1,29 @@
 """The parts put together."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from proxy import deployment as module
-from proxy.deployment import Deployment, Observers, routing_of
+from proxy.config.plain import routing_of
+from proxy.deployment import Deployment, Observers, fingerprint
+from proxy.keys import By, CustomerNumber
 from proxy.model import Contact, Decision, Reason
 from proxy.phone import PhoneNumber, parse_caller
 from proxy.rules import Standing
+from proxy.rules.greeting import Greeting
 from proxy.rules.situation import CallerIs, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
 from proxy.sources import Asked
 from tests.unit.deployed import configured
 from tests.unit.fakes import (
     AHMET,
+    GERMAN,
     MONDAY_NOON,
     NUMBER,
+    OTHER_NUMBER,
     After,
     Bugs,
     FakeAdapter,
@@ -25,7 +31,10 @@ from tests.unit.fakes import (
     Lifelong,
     Stubborn,
     call,
+    known,
+    transfer_of,
 )
+from tests.unit.talking import AYSE, CustomerBook, Talk, talkative
 
 OFFICE = {"days": "mon-fri", "from": "09:00", "to": "18:00", "holidays": "TR", "closed": [date(2026, 11, 24)]}
 
@@ -104,7 +113,7 @@ async def test_an_adapter_is_not_asked_before_it_has_been_opened_though_calls_ar
     assert [(one.outcome, one.note) for one in asked] == [("not asked", "not asked: it is still being opened")]
     opened.set()
     await asyncio.sleep(0)
-    assert (await route(deployment)).name == "Ahmet Yılmaz"
+    assert transfer_of(await route(deployment)).name == "Ahmet Yılmaz"
 
 
 # ---------------------------------------------------------------------------------------- routing_of
@@ -123,7 +132,7 @@ def test_targets_that_are_given_are_taken() -> None:
         "ivr/10",
         "group/700",
     ]
-    assert routing.greeting.template == "{first_name}"
+    assert routing.manner.greeting == Greeting("{first_name}")
 
 
 def test_a_rule_has_all_the_conditions_that_the_toml_has() -> None:
@@ -154,9 +163,9 @@ def test_a_rule_has_all_the_conditions_that_the_toml_has() -> None:
     assert isinstance(during, During)
     assert isinstance(outside, Outside)
     assert [hours.name for hours in (*during.hours, *outside.hours)] == ["office", "night"]
-    assert str(built.target.render(Contact("x", {"owner": "ayse"}), built.tables)) == "user/1003"
-    assert built.greeting is not None
-    assert built.greeting.template == "Sayın {name}"
+    assert built.target is not None
+    assert str(built.target.render(known(Contact("x", {"owner": "ayse"})), built.tables)) == "user/1003"
+    assert built.manner.greeting == Greeting("Sayın {name}")
 
 
 def test_hours_are_closed_on_holidays_and_on_the_days_that_are_listed() -> None:
@@ -182,7 +191,14 @@ def test_a_rule_without_conditions_is_for_all_known_callers() -> None:
     rule = {"name": "all", "target": "queue/201"}
     (built,) = routing_of(configured(FakeAdapter(), rules=[rule]).settings).rules
     assert built.conditions == (CallerIs(frozenset({Standing.KNOWN})),)
-    assert built.greeting is None
+    assert built.manner.greeting == Greeting("{name}")
+    assert built.ask == ""
+
+
+def test_a_rule_without_a_greeting_greets_as_routing_does() -> None:
+    rules = [{"name": "all", "target": "queue/201"}, {"name": "silent", "target": "queue/202", "greeting": ""}]
+    routing = routing_of(configured(FakeAdapter(), rules=rules, routing={"greeting": "{first_name}"}).settings)
+    assert [rule.manner.greeting for rule in routing.rules] == [Greeting("{first_name}"), Greeting("")]
 
 
 # ---------------------------------------------------------------------------------------- Deployment
@@ -199,7 +215,11 @@ async def test_a_call_goes_through_all_parts() -> None:
     configuration = configured(finding, enriching, roles=("find", "enrich"), rules=rules)
     async with Deployment(configuration, Observers(source=asked.append)) as deployment:
         decision = await route(deployment)
-    assert (str(decision.target), decision.reason, decision.name) == ("user/1003", Reason.RULE, "Ahmet Yılmaz")
+    assert (str(transfer_of(decision).target), decision.reason, transfer_of(decision).name) == (
+        "user/1003",
+        Reason.RULE,
+        "Ahmet Yılmaz",
+    )
     assert [(one.source, one.outcome) for one in asked] == [("crm", "found"), ("crm2", "enriched")]
 
 
@@ -209,7 +229,7 @@ async def test_sources_are_asked_at_the_same_time_when_the_toml_says_so() -> Non
         routing = asyncio.ensure_future(route(deployment))
         await asyncio.sleep(0.02)
         assert (len(first.asked), len(second.asked)) == (1, 1)
-        assert (await routing).name == "Ahmet Yılmaz"
+        assert transfer_of(await routing).name == "Ahmet Yılmaz"
 
 
 async def test_a_cached_answer_lives_as_long_as_the_toml_says() -> None:
@@ -234,7 +254,7 @@ async def test_adapters_are_opened_and_closed_once() -> None:
 async def test_an_adapter_with_bugs_at_both_ends_keeps_no_other_from_answering() -> None:
     bugs, good = Bugs(), Lifelong(AHMET)
     async with Deployment(configured(Unopenable(None), good), Observers(bug=bugs)) as deployment:
-        assert (await route(deployment)).name == "Ahmet Yılmaz"
+        assert transfer_of(await route(deployment)).name == "Ahmet Yılmaz"
     assert [(where, str(exc)) for where, exc in bugs.reported] == [("crm", "cannot open"), ("crm", "cannot close")]
     assert good.life == ["open", "close"]
 
@@ -249,7 +269,7 @@ async def test_an_adapter_that_tries_to_end_the_process_at_both_ends_keeps_no_ot
 
     bugs, good = Bugs(), Lifelong(AHMET)
     async with Deployment(configured(Exiting(None), good), Observers(bug=bugs)) as deployment:
-        assert (await route(deployment)).name == "Ahmet Yılmaz"
+        assert transfer_of(await route(deployment)).name == "Ahmet Yılmaz"
     assert [(where, type(exc.__cause__)) for where, exc in bugs.reported] == [("crm", SystemExit)] * 2
     assert good.life == ["open", "close"]
 
@@ -262,7 +282,7 @@ async def test_an_adapter_that_hangs_at_both_ends_keeps_no_other_from_answering(
     bugs, good = Bugs(), Lifelong(AHMET)
     started = asyncio.get_running_loop().time()
     async with Deployment(configured(Slow(None), good), Observers(bug=bugs)) as deployment:
-        assert (await route(deployment)).name == "Ahmet Yılmaz"
+        assert transfer_of(await route(deployment)).name == "Ahmet Yılmaz"
     assert asyncio.get_running_loop().time() - started < 0.3
     assert [where for where, _ in bugs.reported] == ["crm", "crm"]
     assert good.life == ["open", "close"]
@@ -300,9 +320,9 @@ async def test_a_successor_knows_what_its_predecessor_knew_and_asks_by_its_own_l
         await route(old)
         new = Deployment(configured(changed, timeouts=(2,), cache={"ttl": 7, "size": 10}), predecessor=old)
         new.take_over()
-        assert (await route(new)).name == "Ahmet Yılmaz"
+        assert transfer_of(await route(new)).name == "Ahmet Yılmaz"
         new.forget(NUMBER)
-        assert (await route(new)).name == "Other"
+        assert transfer_of(await route(new)).name == "Other"
 
 
 @pytest.mark.parametrize(
@@ -331,3 +351,133 @@ async def test_forgetting_reaches_the_cache_and_the_adapters() -> None:
         assert deployment.forget(NUMBER)
         assert not deployment.forget(NUMBER)
     assert adapter.life == ["open", f"forget {NUMBER.e164}", f"forget {NUMBER.e164}", "close"]
+
+
+# ---------------------------------------------------------------------------------------- how the switch asks
+
+SWITCH = {"default": "queue/200"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "names"),
+    [
+        (None, ["santral-programlama", "musteri-tanima"]),
+        ("auto", ["santral-programlama", "musteri-tanima"]),
+        ("musteri-tanima", ["musteri-tanima"]),
+        ("santral-programlama", ["santral-programlama"]),
+    ],
+)
+def test_the_switch_may_ask_in_the_dialects_that_the_toml_has(dialect: str | None, names: list[str]) -> None:
+    switch = {**SWITCH, **({"dialect": dialect} if dialect else {})}
+    deployment = Deployment(configured(FakeAdapter(), switch=switch))
+    assert [form.name for form in deployment.dialects] == names
+    answering = deployment.answering()
+    assert [*answering.defaults] == names
+    defaults = {
+        "musteri-tanima": b'{"target": "queue/200"}',
+        "santral-programlama": b'{"transfer": {"target": "queue/200"}}',
+    }
+    assert answering.defaults == {name: defaults[name] for name in names}
+
+
+def test_the_dialects_have_the_region_and_the_parameter_that_the_toml_has() -> None:
+    switch = {**SWITCH, "parameter": "numara", "region": "DE"}
+    new, old = Deployment(configured(FakeAdapter(), switch=switch)).dialects
+    assert new.parse({"cli": "030 89680211"}, MONDAY_NOON).caller == GERMAN
+    assert old.parse({"numara": "030 89680211"}, MONDAY_NOON).caller == GERMAN
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ({"telefon": "05301234567"}, "musteri-tanima"),
+        ({}, "musteri-tanima"),
+        ({"token": "x"}, "musteri-tanima"),
+        ({"cli": "05301234567"}, "santral-programlama"),
+        ({"uuid": "x", "cli": "05301234567", "cld": "1003", "step": "1"}, "santral-programlama"),
+        ({"step": "2"}, "santral-programlama"),
+        ({"telefon": "05301234567", "uuid": "x"}, "santral-programlama"),
+    ],
+)
+def test_a_question_tells_its_dialect_by_its_parameters(query: dict[str, str], name: str) -> None:
+    assert Deployment(configured(FakeAdapter())).answering().dialect_of(query).name == name
+
+
+@pytest.mark.parametrize("dialect", ["musteri-tanima", "santral-programlama"])
+def test_where_there_is_one_dialect_every_question_is_of_it(dialect: str) -> None:
+    answering = Deployment(configured(FakeAdapter(), switch={**SWITCH, "dialect": dialect})).answering()
+    for query in ({}, {"telefon": "05301234567"}, {"cli": "05301234567"}):
+        assert answering.dialect_of(query).name == dialect
+
+
+# ---------------------------------------------------------------------------------------- dialogues
+
+
+def test_what_callers_may_be_asked_is_what_the_toml_has() -> None:
+    url = "https://tanima.example.com/musteri.json"
+    bounds = {"max_steps": 3, "guesses": 4, "guesses_within": 8}
+    dialogues = Deployment(talkative(switch={**SWITCH, "service_url": url}, dialogue=bounds)).dialogues
+    assert [*dialogues.steps] == ["customer_no"]
+    assert (dialogues.max_steps, dialogues.service_url) == (3, url)
+    assert (dialogues.guesses.rate, dialogues.guesses.burst) == (0.5, 4)
+    assert Deployment(configured(FakeAdapter())).dialogues.service_url == ""
+
+
+async def test_a_call_goes_on_after_a_reload_and_guesses_stay_counted() -> None:
+    async with Deployment(talkative()) as old:
+        talk = Talk(old)
+        await talk.next()
+        old.dialogues.guesses.admit("somebody", 0)
+        new = Deployment(talkative(routing={"unknown": "queue/209"}), predecessor=old)
+        new.take_over()
+        assert new.dialogues.memory is old.dialogues.memory
+        assert new.dialogues.guesses is old.dialogues.guesses
+        talk.deployment = new
+        assert await talk.next(customer_no="777") == {
+            "transfer": {"greet_name": "Ayşe Demir", "lang": "tr-TR", "target": "user/1005"}
+        }
+
+
+@pytest.mark.parametrize("bounds", [{"guesses": 6}, {"guesses_within": 60}])
+def test_guesses_are_counted_anew_when_their_bounds_are_others(bounds: dict[str, int]) -> None:
+    old = Deployment(talkative())
+    new = Deployment(talkative(dialogue=bounds), predecessor=old)
+    assert new.dialogues.guesses is not old.dialogues.guesses
+    assert new.dialogues.memory is old.dialogues.memory
+
+
+async def test_forgetting_a_number_forgets_what_is_remembered_of_calls() -> None:
+    async with Deployment(talkative()) as deployment:
+        talk = Talk(deployment)
+        await talk.next()
+        assert len(deployment.dialogues.memory) == 1
+        deployment.forget(OTHER_NUMBER)
+        assert len(deployment.dialogues.memory) == 0
+        assert "transfer" in await talk.next(customer_no="777"), "the name under which it comes tells what it is"
+
+
+# ---------------------------------------------------------------------------------------- sources by kinds of number
+
+
+async def test_a_source_is_asked_by_what_the_toml_says() -> None:
+    book = CustomerBook()
+    async with Deployment(talkative(book)) as deployment:
+        assert (await deployment.directory.find(CustomerNumber("777"), 1)).contact == AYSE
+    assert book.asked == [CustomerNumber("777")]
+    alone = FakeAdapter(AHMET)
+    async with Deployment(configured(alone)) as deployment:
+        assert (await deployment.directory.find(CustomerNumber("777"), 1)).contact is None
+    assert alone.asked == []
+
+
+def test_contacts_of_sources_that_are_asked_by_something_else_are_others() -> None:
+    plain = configured(FakeAdapter())
+
+    def asked_by(*kinds: By) -> str:
+        (source,) = plain.settings.sources
+        settings = plain.settings.model_copy(update={"sources": [source.model_copy(update={"by": frozenset(kinds)})]})
+        return fingerprint(replace(plain, settings=settings))
+
+    assert asked_by(By.PHONE_NUMBER) == fingerprint(plain)
+    assert len({asked_by(By.PHONE_NUMBER), asked_by(By.CUSTOMER_NUMBER), asked_by(*By)}) == 3
+    assert asked_by(By.PHONE_NUMBER, By.CUSTOMER_NUMBER) == asked_by(By.CUSTOMER_NUMBER, By.PHONE_NUMBER)

@@ -2,16 +2,19 @@ import asyncio
 
 import pytest
 
-from proxy.adapter import Adapter
+from proxy.adapter import Adapter, Contact, CustomerNumber, PhoneNumber
 from proxy.cache import ContactCache
 from proxy.detached import detach
 from proxy.directory import Directory, Lifetimes
 from proxy.errors import AdapterError, DeadlineExceeded, Unavailable
+from proxy.keys import By, Key
+from proxy.matching import Several
 from proxy.model import Finding, Via
 from proxy.sources import Source, Sources
 from proxy.upstream import Limits
 from tests.unit.fakes import (
     AHMET,
+    CUSTOMER,
     NUMBER,
     OTHER_NUMBER,
     After,
@@ -264,3 +267,137 @@ async def test_a_driver_that_ignores_cancellation_holds_no_caller_up() -> None:
 
 def test_the_lifetimes_are_those_of_the_example() -> None:
     assert Lifetimes() == LIVES
+
+
+# ---------------------------------------------------------------------------------------- several contacts
+
+
+@pytest.mark.parametrize("key", [NUMBER, CUSTOMER])
+@in_virtual_time
+async def test_that_there_are_several_is_kept_like_that_there_is_nobody(key: Key) -> None:
+    twins = FakeAdapter([AHMET, Contact("Ayşe")], None)
+    contacts, clock = asked_by_both(twins, several=Several.UNKNOWN)
+    assert await contacts.find(key, 1) == Finding(None, Via.CRM, ambiguous=True)
+    clock.now += 59.9
+    assert await contacts.find(key, 1) == Finding(None, Via.CACHE, ambiguous=True)
+    clock.now += 0.2
+    assert await contacts.find(key, 1) == Finding(None, Via.CRM)
+    assert await contacts.find(key, 1) == Finding(None, Via.CACHE)
+    assert len(twins.asked) == 2
+
+
+@in_virtual_time
+async def test_all_who_share_a_flight_hear_that_there_are_several() -> None:
+    contacts, _ = asked_by_both(FakeAdapter(After(0.5, [AHMET, Contact("Ayşe")])), several=Several.UNKNOWN)
+    findings = await asyncio.gather(*(contacts.find(NUMBER, 1) for _ in range(3)))
+    assert findings == [Finding(None, Via.CRM, ambiguous=True)] * 3
+
+
+# ---------------------------------------------------------------------------------------- customer numbers
+
+
+def asked_by_both(
+    adapter: Adapter, *, several: Several = Several.FIRST, size: int = 100, lives: Lifetimes = LIVES
+) -> tuple[Directory, FakeClock]:
+    clock = FakeClock()
+    sources = Sources([Source(upstream(adapter, PATIENT), several, by=frozenset(By))])
+    return Directory(sources, ContactCache(size), lives, clock), clock
+
+
+@in_virtual_time
+async def test_who_is_found_by_a_customer_number_is_known_by_it_and_in_no_snapshot() -> None:
+    adapter = FakeAdapter(AHMET, DOWN)
+    contacts, clock = asked_by_both(adapter)
+    assert await contacts.find(CUSTOMER, 1) == Finding(AHMET, Via.CRM)
+    assert await contacts.find(CUSTOMER, 1) == Finding(AHMET, Via.CACHE)
+    assert len(contacts.cache) == 0, "which is what a snapshot is made of"
+    assert contacts.cache.changes == 0
+    clock.now += 300
+    assert await contacts.find(CUSTOMER, 1) == Finding(AHMET, Via.STALE)
+    clock.now += 86400
+    with pytest.raises(Unavailable, match="down"):
+        await contacts.find(CUSTOMER, 1)
+
+
+@in_virtual_time
+async def test_a_customer_number_and_a_phone_number_with_the_same_digits_are_two_keys() -> None:
+    same = CustomerNumber(NUMBER.digits)
+    adapter = FakeAdapter(AHMET, None)
+    contacts, _ = asked_by_both(adapter)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+    assert await contacts.find(same, 1) == Finding(None, Via.CRM)
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CACHE)
+    assert await contacts.find(same, 1) == Finding(None, Via.CACHE)
+    assert adapter.asked == [NUMBER, same]
+
+
+@in_virtual_time
+async def test_customer_numbers_share_flights_too() -> None:
+    adapter = FakeAdapter(After(0.5, AHMET))
+    contacts, _ = asked_by_both(adapter)
+    findings = await asyncio.gather(*(contacts.find(CUSTOMER, 1) for _ in range(100)))
+    assert findings == [Finding(AHMET, Via.CRM)] * 100
+    assert adapter.asked == [CUSTOMER]
+
+
+@in_virtual_time
+async def test_a_failure_by_customer_number_is_waited_with_and_answered_from_before() -> None:
+    adapter = FakeAdapter(AHMET, DOWN, None)
+    contacts, clock = asked_by_both(adapter)
+    await contacts.find(CUSTOMER, 1)
+    clock.now += 300
+    for _ in range(3):
+        assert await contacts.find(CUSTOMER, 1) == Finding(AHMET, Via.STALE)
+    assert len(adapter.asked) == 2
+    clock.now += 5
+    assert await contacts.find(CUSTOMER, 1) == Finding(None, Via.CRM)
+
+
+@pytest.mark.parametrize("forgotten", [NUMBER, OTHER_NUMBER])
+@in_virtual_time
+async def test_forgetting_any_number_drops_all_that_was_found_by_customer_numbers(forgotten: PhoneNumber) -> None:
+    adapter = FakeAdapter(AHMET, AHMET, None)
+    contacts, _ = asked_by_both(adapter)
+    await contacts.find(NUMBER, 1)
+    await contacts.find(CUSTOMER, 1)
+    assert contacts.forget(forgotten) is (forgotten == NUMBER), "of others nobody can tell"
+    assert await contacts.find(CUSTOMER, 1) == Finding(None, Via.CRM)
+    assert (await contacts.find(NUMBER, 1)).via is (Via.CRM if forgotten == NUMBER else Via.CACHE)
+
+
+@in_virtual_time
+async def test_a_flight_by_customer_number_brings_nothing_back_that_was_forgotten_meanwhile() -> None:
+    adapter = FakeAdapter(After(5, AHMET), After(5, AHMET), None)
+    contacts, _ = asked_by_both(adapter)
+    waiting = [detach(contacts.find(key, 10)) for key in (CUSTOMER, CustomerNumber("777"))]
+    await asyncio.sleep(1)
+    assert not contacts.forget(OTHER_NUMBER), "as nothing is known of it, and no lookup of it is under way"
+    assert [await each for each in waiting] == [Finding(AHMET, Via.CRM)] * 2, "who waits is answered all the same"
+    assert await contacts.find(CUSTOMER, 1) == Finding(None, Via.CRM)
+    assert await contacts.find(CustomerNumber("777"), 1) == Finding(None, Via.CRM)
+
+
+@in_virtual_time
+async def test_what_is_found_by_customer_numbers_is_bounded_as_the_cache_is_also_after_it_changed() -> None:
+    adapter = FakeAdapter(AHMET)
+    contacts, _ = asked_by_both(adapter, size=2)
+    keys = [CustomerNumber(str(n)) for n in range(4)]
+
+    async def asked_again() -> int:
+        before = len(adapter.asked)
+        for key in reversed(keys):
+            await contacts.find(key, 1)
+        return len(adapter.asked) - before
+
+    for key in keys:
+        await contacts.find(key, 1)
+    assert await asked_again() == 2
+    sources = Sources([Source(upstream(adapter, PATIENT), by=frozenset(By))])
+    contacts.adopt(sources, LIVES, 4)
+    await asked_again()
+    assert await asked_again() == 0
+    contacts.forget(OTHER_NUMBER)
+    assert await asked_again() == 4
+    assert await asked_again() == 0
+    contacts.adopt(sources, LIVES, 1)
+    assert await asked_again() == 4

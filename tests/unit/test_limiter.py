@@ -1,6 +1,6 @@
 from ipaddress import IPv4Address, ip_address
 
-from proxy.limiter import Limiter
+from proxy.limiter import Limiter, network_of
 
 HERE = IPv4Address("192.0.2.1")
 THERE = IPv4Address("192.0.2.2")
@@ -25,15 +25,32 @@ def test_who_is_refused_does_not_have_to_wait_longer_for_that() -> None:
     assert limiter.admit(HERE, 101.5)
 
 
-def test_each_address_has_a_bucket_of_its_own() -> None:
+def test_each_has_a_bucket_of_its_own() -> None:
     limiter = Limiter(rate=1, burst=1)
     assert [limiter.admit(address, 100.0) for address in (HERE, THERE, HERE, THERE)] == [True, True, False, False]
+
+
+def test_whoever_can_be_told_from_others_has_a_bucket() -> None:
+    limiter = Limiter(rate=1, burst=1)
+    asking = ["+905301234567", "withheld", 7, "+905301234567", "+905321112233"]
+    assert [limiter.admit(who, 100.0) for who in asking] == [True, True, True, False, True]
+
+
+def test_a_limiter_tells_its_limits() -> None:
+    assert (Limiter(0.5, 3).rate, Limiter(0.5, 3).burst) == (0.5, 3)
 
 
 def test_an_ipv6_address_counts_as_its_network() -> None:
     limiter = Limiter(rate=1, burst=1)
     asking = ["2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1", "::1", "0.0.0.0", "0.0.0.1"]
-    assert [limiter.admit(ip_address(text), 100.0) for text in asking] == [True, False, True, True, True, True]
+    assert [limiter.admit(network_of(ip_address(text)), 100.0) for text in asking] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_time_that_goes_back_takes_and_gives_nothing() -> None:

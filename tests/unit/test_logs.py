@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from proxy import logs
+from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
-from proxy.model import Call, Decision, Reason, Via
+from proxy.model import Call, Decision, Outcome, Reason, Via
 from proxy.phone import parse_caller
 from proxy.snapshot import SnapshotError
 from proxy.sources import Asked
@@ -43,7 +44,9 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def answered(text: str | None) -> Answered:
     call = Call(parse_caller(text, "TR"), datetime(2026, 11, 23, tzinfo=UTC)) if text is not None else None
-    return Answered(call, Decision(Target("queue", "201"), Reason.RULE, Via.CRM, "Ahmet Yılmaz", "gold"), 0.0123456)
+    return Answered(
+        call, Decision(Transfer(Target("queue", "201"), "Ahmet Yılmaz"), Reason.RULE, Via.CRM, "gold"), 0.0123456
+    )
 
 
 def test_a_call_is_one_line_with_the_number_masked_and_without_the_name(stream: io.StringIO) -> None:
@@ -61,6 +64,78 @@ def test_a_call_is_one_line_with_the_number_masked_and_without_the_name(stream: 
         "rule": "gold",
         "ms": 12.3,
     }
+
+
+UUID = "651f8a68-782e-11e7-a6b6-5bedc26e2ab3"
+
+
+def in_a_dialogue(decision: Decision, *, call_id: str = UUID, step: int = 1) -> Answered:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    caller = parse_caller("05301234567", "TR")
+    return Answered(Call(caller, moment, call_id=call_id, step=step, can_be_asked=True), decision, 0.0123456)
+
+
+def test_a_question_to_the_caller_is_one_line_with_the_step_and_without_a_target(stream: io.StringIO) -> None:
+    question = Prompt(Spoken(phrase="Sayın Ahmet Yılmaz, numaranızı tuşlayın"), "customer_no")
+    logs.call_answered(in_a_dialogue(Decision(question, Reason.ASKED, Via.CRM, "strangers", "customer_no")))
+    (line,) = lines(stream)
+    line.pop("timestamp")
+    assert line == {
+        "level": "info",
+        "event": "call",
+        "call_id": UUID,
+        "step": 1,
+        "asks": "customer_no",
+        "caller": "+90********67",
+        "target": None,
+        "reason": "asked",
+        "via": "crm",
+        "rule": "strangers",
+        "ms": 12.3,
+    }
+    assert "Ahmet" not in stream.getvalue()
+
+
+def test_what_came_of_a_question_is_told_and_not_what_was_keyed(stream: io.StringIO) -> None:
+    transfer = Transfer(Target("queue", "201"), "Ahmet Yılmaz")
+    logs.call_answered(in_a_dialogue(Decision(transfer, Reason.RULE, Via.CRM, "gold", heard=Outcome.FOUND), step=2))
+    logs.call_answered(
+        in_a_dialogue(Decision(transfer, Reason.NO_ANSWER, Via.NONE, heard=Outcome.MISUNDERSTOOD), step=3)
+    )
+    found, misunderstood = lines(stream)
+    assert (found["heard"], found["step"], found["target"], found["rule"]) == ("found", 2, "queue/201", "gold")
+    assert (misunderstood["heard"], misunderstood["reason"]) == ("misunderstood", "no_answer")
+    assert "asks" not in found
+
+
+def test_what_only_a_dialogue_has_is_left_out_where_there_is_none(stream: io.StringIO) -> None:
+    logs.call_answered(answered(None))
+    logs.call_answered(answered("05301234567"))
+    for line in lines(stream):
+        assert not {"call_id", "step", "heard", "asks"} & line.keys()
+
+
+@pytest.mark.parametrize(
+    ("call_id", "told"),
+    [
+        (UUID, UUID),
+        (UUID.upper(), UUID.upper()),
+        ("05301234567", None),
+        (f"{UUID}\n", None),
+        (f"x{UUID}", None),
+        ("Ahmet Yılmaz", None),
+        ("", None),
+    ],
+)
+def test_the_id_of_a_call_is_told_as_it_is_and_anything_else_in_its_place_is_left_out(
+    stream: io.StringIO, call_id: str, told: str | None
+) -> None:
+    transfer = Transfer(Target("queue", "201"))
+    logs.call_answered(in_a_dialogue(Decision(transfer, Reason.NO_RULE), call_id=call_id))
+    (line,) = lines(stream)
+    assert line.get("call_id") == told
+    assert ("call_id" in line) is (told is not None)
+    assert line["step"] == 1
 
 
 @pytest.mark.parametrize(

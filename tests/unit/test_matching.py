@@ -3,7 +3,7 @@ import pytest
 from proxy.matching import Several, distinct, holders, pick
 from proxy.model import Contact, Scalar
 from proxy.testing import phone
-from tests.unit.fakes import NUMBER
+from tests.unit.fakes import CUSTOMER, NUMBER
 
 AHMET, AYSE = Contact("Ahmet", id="1"), Contact("Ayşe", id="2")
 
@@ -94,3 +94,21 @@ def test_numbers_beyond_what_can_be_read_in_time_are_nobodys() -> None:
     right = Contact("Ahmet", numbers=("0530 123 45 67",))
     assert holders([right, *hostile], NUMBER) == [right]
     assert holders([*hostile, right], NUMBER) == []
+
+
+@pytest.mark.parametrize("held", ["12345", "0012345", "C-12345", "000 12 345", ""])
+def test_a_contact_with_the_keyed_customer_number_or_without_any_is_kept(held: str) -> None:
+    contact = Contact("Ahmet", numbers=("0212 555 10 10",), customer_number=held)
+    assert holders([contact], CUSTOMER) == [contact]
+
+
+@pytest.mark.parametrize("held", ["123456", "1234", "0", "C-", "5301234567"])
+def test_a_contact_with_another_customer_number_is_no_match(held: str) -> None:
+    somebody = Contact("Somebody", customer_number=held)
+    right = Contact("Ahmet", customer_number="C-12345")
+    assert holders([somebody, right, somebody], CUSTOMER) == [right]
+
+
+def test_customer_numbers_do_not_matter_where_a_phone_number_was_asked_for() -> None:
+    contact = Contact("Ahmet", numbers=("0530 123 45 67",), customer_number="999")
+    assert holders([contact], NUMBER) == [contact]

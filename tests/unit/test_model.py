@@ -1,10 +1,13 @@
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from proxy.model import MOST_NUMBERS, Contact, Decision, Reason, Scalar, Via, as_contacts, as_text
+from proxy.actions import Transfer
+from proxy.model import MOST_NUMBERS, Call, Contact, Decision, Heard, Reason, Scalar, Via, as_contacts, as_text
 from proxy.target import Target
+from tests.unit.fakes import MONDAY_NOON, NUMBER, transfer_of
 
 
 @pytest.mark.parametrize(
@@ -44,8 +47,9 @@ def test_what_is_no_finite_number_counts_as_empty(value: float) -> None:
 
 
 def test_half_characters_are_replaced_and_all_others_kept() -> None:
-    contact = Contact("Ahmet \ud800", {"city": "\udfffİzmir \U0001f600"}, ("0532\ud800",), "\ud800")
+    contact = Contact("Ahmet \ud800", {"city": "\udfffİzmir \U0001f600"}, ("0532\ud800",), "\ud800", "7\ud800")
     assert (contact.name, contact.id, contact.numbers) == ("Ahmet ?", "?", ("0532?",))
+    assert contact.customer_number == "7?"
     assert contact.value("city") == "?İzmir \U0001f600"
 
 
@@ -60,10 +64,11 @@ def test_a_contact_does_not_change_when_the_adapter_goes_on_using_its_dict() -> 
         contact.name = "Mehmet"  # type: ignore[misc]
 
 
-def test_name_id_and_numbers_become_text() -> None:
+def test_name_id_and_all_numbers_become_text() -> None:
     loose: Any = Contact
-    contact = loose(name=None, id=7, numbers=[5321112233, 5321112233.0, "", None, "0532"])
-    assert (contact.name, contact.id) == ("", "7")
+    contact = loose(name=None, id=7, customer_number=123.0, numbers=[5321112233, 5321112233.0, "", None, "0532"])
+    assert (contact.name, contact.id, contact.customer_number) == ("", "7", "123")
+    assert loose(customer_number=None).customer_number == ""
     assert contact.numbers == ("5321112233", "5321112233", "0532")
 
 
@@ -80,9 +85,13 @@ def test_name_id_and_numbers_become_text() -> None:
         (Contact(id="7", fields={"id": 8}), "id", 8),
         (Contact(), "id", None),
         (Contact(fields={"vip": False}), "vip", False),
+        (Contact(customer_number="C-00123"), "customer_number", "C-00123"),
+        (Contact(customer_number="C-00123", fields={"customer_number": 7}), "customer_number", 7),
+        (Contact(), "customer_number", None),
+        (Contact(numbers=("0532",)), "numbers", None),
     ],
 )
-def test_name_and_id_can_be_asked_for_like_fields(contact: Contact, field: str, value: Scalar) -> None:
+def test_name_id_and_customer_number_can_be_asked_for_like_fields(contact: Contact, field: str, value: Scalar) -> None:
     assert contact.value(field) == value
 
 
@@ -91,6 +100,7 @@ def test_more_fields_fill_gaps_and_change_nothing_that_is_known() -> None:
     richer = contact.with_fields({"tier": "silver", "owner": "ayse", "vip": True, "extension": 1003})
     assert dict(richer.fields) == {"tier": "gold", "owner": "ayse", "vip": False, "extension": 1003}
     assert (richer.name, richer.numbers, richer.id) == ("Ahmet", ("0532",), "7")
+    assert replace(contact, customer_number="5").with_fields({"customer_number": "6"}).customer_number == "5"
     assert dict(contact.fields) == {"tier": "gold", "owner": None, "vip": False}
 
 
@@ -145,8 +155,9 @@ def test_an_empty_field_can_be_filled_by_another_source() -> None:
 
 
 def test_a_decision_names_nobody_and_no_rule_by_itself() -> None:
-    decision = Decision(Target("queue", "200"), Reason.CRM_FAILED)
-    assert (decision.via, decision.name, decision.rule) == (Via.NONE, "", "")
+    decision = Decision(Transfer(Target("queue", "200")), Reason.CRM_FAILED)
+    assert (decision.via, transfer_of(decision).name, decision.rule) == (Via.NONE, "", "")
+    assert (decision.step, decision.heard) == ("", None)
 
 
 def test_reasons_and_vias_read_as_their_words() -> None:
@@ -157,3 +168,9 @@ def test_of_a_contacts_numbers_so_many_are_kept_as_it_can_honestly_have() -> Non
     numbers = [str(n) for n in range(10_000)]
     assert Contact(numbers=tuple(numbers)).numbers == tuple(numbers[:MOST_NUMBERS])
     assert Contact(numbers=("",) * 1000 + ("0532",)).numbers == ("0532",)  # with none it would pass for anybody's
+
+
+def test_a_call_is_the_first_question_and_nobody_can_be_asked_unless_the_dialect_says_otherwise() -> None:
+    ringing = Call(NUMBER, MONDAY_NOON)
+    assert (ringing.called, ringing.call_id, ringing.step) == (None, "", 1)
+    assert (ringing.heard, ringing.can_be_asked) == (Heard((), None, failed=False), False)

@@ -1,21 +1,26 @@
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from proxy.actions import Transfer
 from proxy.adapter import Adapter, Contact
 from proxy.cache import ContactCache
 from proxy.detached import detach
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.directory import Directory, Lifetimes
 from proxy.errors import AdapterError, Unavailable
+from proxy.matching import Several
 from proxy.model import Decision, Reason, Via
 from proxy.phone import Caller, Extension, Unreadable, Withheld
-from proxy.router import CallRouter, Routing
+from proxy.router import CallRouter
+from proxy.routing import Routing
 from proxy.rules import Considered, Rule, Situation, Standing
 from proxy.rules.comparison import Comparison
 from proxy.rules.greeting import Greeting
+from proxy.rules.manner import Manner
 from proxy.rules.situation import CallerIs, FieldIs
 from proxy.rules.template import TargetTemplate
 from proxy.sources import Source, Sources
@@ -31,20 +36,26 @@ from tests.unit.fakes import (
     call,
     in_virtual_time,
     now,
+    transfer_of,
     upstream,
 )
 
 DEFAULT, UNKNOWN, WITHHELD, INTERNAL = (Target("queue", number) for number in ("200", "201", "202", "203"))
-GOLD = Rule("gold", TargetTemplate.parse("queue/210"), (FieldIs("tier", Comparison.parse("gold")),))
+NAMED = Manner(greeting=Greeting("{name}"))
+GOLD = Rule("gold", TargetTemplate.parse("queue/210"), (FieldIs("tier", Comparison.parse("gold")),), manner=NAMED)
 DOWN = Unavailable("down")
 
 
 def router(
-    *answers: object, rules: tuple[Rule, ...] = (), greeting: str = "{name}", adapter: Adapter | None = None
+    *answers: object,
+    rules: tuple[Rule, ...] = (),
+    greeting: str = "{name}",
+    adapter: Adapter | None = None,
+    several: Several = Several.FIRST,
 ) -> tuple[CallRouter, Bugs, FakeClock]:
     bugs, clock = Bugs(), FakeClock()
-    sources = Sources([Source(upstream(adapter or FakeAdapter(*answers), bugs=bugs))])
-    routing = Routing(DEFAULT, UNKNOWN, WITHHELD, INTERNAL, rules, Greeting(greeting))
+    sources = Sources([Source(upstream(adapter or FakeAdapter(*answers), bugs=bugs), several)])
+    routing = Routing(DEFAULT, UNKNOWN, WITHHELD, INTERNAL, rules, Manner(greeting=Greeting(greeting)))
     return CallRouter(routing, Directory(sources, ContactCache(10), Lifetimes(), clock), 1.5, bugs), bugs, clock
 
 
@@ -52,29 +63,29 @@ def router(
 async def test_a_known_caller_goes_where_the_rule_says_and_is_greeted() -> None:
     routes, _, _ = router(AHMET, rules=(GOLD,))
     decision = await routes.route(call())
-    assert decision == Decision(Target("queue", "210"), Reason.RULE, Via.CRM, "Ahmet Yılmaz", "gold")
+    assert decision == Decision(Transfer(Target("queue", "210"), "Ahmet Yılmaz"), Reason.RULE, Via.CRM, "gold")
     assert (await routes.route(call())).via is Via.CACHE
 
 
 @in_virtual_time
 async def test_a_known_caller_for_whom_there_is_no_rule_gets_the_default_and_is_greeted() -> None:
     routes, _, _ = router(Contact("Ayşe"), rules=(GOLD,))
-    assert await routes.route(call()) == Decision(DEFAULT, Reason.NO_RULE, Via.CRM, "Ayşe")
+    assert await routes.route(call()) == Decision(Transfer(DEFAULT, "Ayşe"), Reason.NO_RULE, Via.CRM)
 
 
 @in_virtual_time
 async def test_a_caller_whom_the_crm_does_not_know_goes_where_unknown_ones_go() -> None:
     routes, _, _ = router(None, rules=(GOLD,))
-    assert await routes.route(call()) == Decision(UNKNOWN, Reason.UNKNOWN_CALLER, Via.CRM)
+    assert await routes.route(call()) == Decision(Transfer(UNKNOWN), Reason.UNKNOWN_CALLER, Via.CRM)
 
 
 @pytest.mark.parametrize(
     ("caller", "decision"),
     [
-        (Withheld(), Decision(WITHHELD, Reason.WITHHELD)),
-        (Extension("1003"), Decision(INTERNAL, Reason.INTERNAL_CALLER)),
-        (Extension("112"), Decision(INTERNAL, Reason.INTERNAL_CALLER)),
-        (Unreadable("why"), Decision(DEFAULT, Reason.BAD_NUMBER)),
+        (Withheld(), Decision(Transfer(WITHHELD), Reason.WITHHELD)),
+        (Extension("1003"), Decision(Transfer(INTERNAL), Reason.INTERNAL_CALLER)),
+        (Extension("112"), Decision(Transfer(INTERNAL), Reason.INTERNAL_CALLER)),
+        (Unreadable("why"), Decision(Transfer(DEFAULT), Reason.BAD_NUMBER)),
     ],
 )
 @in_virtual_time
@@ -89,7 +100,7 @@ async def test_whoever_has_no_phone_number_is_not_asked_for(caller: Caller, deci
 @in_virtual_time
 async def test_a_failed_lookup_gets_the_default(failure: object) -> None:
     routes, _, _ = router(failure, rules=(GOLD,))
-    assert await routes.route(call()) == Decision(DEFAULT, Reason.CRM_FAILED)
+    assert await routes.route(call()) == Decision(Transfer(DEFAULT), Reason.CRM_FAILED)
 
 
 @pytest.mark.parametrize("answer", [After(60, AHMET), Stubborn(60, AHMET)])
@@ -100,7 +111,7 @@ async def test_a_slow_crm_costs_the_deadline_and_no_more(answer: After) -> None:
     sources = Sources([Source(upstream(slow, bugs=bugs)), Source(upstream(slow, bugs=bugs))])
     routing = Routing(DEFAULT, UNKNOWN, WITHHELD, INTERNAL)
     routes = CallRouter(routing, Directory(sources, ContactCache(10), Lifetimes(), FakeClock()), 1.5, bugs)
-    assert await routes.route(call()) == Decision(DEFAULT, Reason.CRM_FAILED)
+    assert await routes.route(call()) == Decision(Transfer(DEFAULT), Reason.CRM_FAILED)
     assert now() == 1001.5
 
 
@@ -109,7 +120,7 @@ async def test_a_failed_lookup_is_answered_from_what_was_known_before() -> None:
     routes, _, clock = router(AHMET, DOWN, rules=(GOLD,))
     await routes.route(call())
     clock.now += 300
-    expected = Decision(Target("queue", "210"), Reason.RULE, Via.STALE, "Ahmet Yılmaz", "gold")
+    expected = Decision(Transfer(Target("queue", "210"), "Ahmet Yılmaz"), Reason.RULE, Via.STALE, "gold")
     assert await routes.route(call()) == expected
 
 
@@ -135,23 +146,45 @@ async def test_a_rule_can_be_for_callers_of_every_standing(answer: object, calle
     assert (decision.reason, decision.rule) == (Reason.RULE, standing)
 
 
+@pytest.mark.parametrize(
+    ("standings", "rule"),
+    [(("known", "several", "unknown"), "several"), (("known", "unknown", "several"), "unknown"), (("known",), "")],
+)
+@in_virtual_time
+async def test_of_whom_the_crm_has_several_is_one_kind_of_unknown_callers(standings: Sequence[str], rule: str) -> None:
+    rules = tuple(
+        Rule(each, TargetTemplate.parse("queue/1"), (CallerIs(frozenset({Standing(each)})),)) for each in standings
+    )
+    twins = FakeAdapter([Contact("Ahmet"), Contact("Ayşe")])
+    routes, _, _ = router(adapter=twins, rules=rules, several=Several.UNKNOWN)
+    learnt = await routes.learn(call())
+    assert (learnt.situation.standing, learnt.otherwise) == (Standing.SEVERAL, Reason.UNKNOWN_CALLER)
+    for via in (Via.CACHE, Via.CACHE):
+        decision = await routes.route(call())
+        expected = (Reason.RULE, via, rule) if rule else (Reason.UNKNOWN_CALLER, via, "")
+        assert (decision.reason, decision.via, decision.rule) == expected
+    assert len(twins.asked) == 1
+
+
 @in_virtual_time
 async def test_a_rule_may_greet_in_its_own_way_or_not_at_all() -> None:
-    own = Rule("own", TargetTemplate.parse("queue/1"), (), {}, Greeting("Sayın {name}"))
+    own = Rule("own", TargetTemplate.parse("queue/1"), manner=Manner(greeting=Greeting("Sayın {name}")))
     routes, _, _ = router(AHMET, rules=(own,), greeting="{tier}")
-    assert (await routes.route(call())).name == "Sayın Ahmet Yılmaz"
-    silent = Rule("silent", TargetTemplate.parse("queue/1"), (), {}, Greeting(""))
+    assert transfer_of(await routes.route(call())).name == "Sayın Ahmet Yılmaz"
+    silent = Rule("silent", TargetTemplate.parse("queue/1"), manner=Manner(greeting=Greeting("")))
     routes, _, _ = router(AHMET, rules=(silent,))
-    assert (await routes.route(call())).name == ""
-    plain = Rule("plain", TargetTemplate.parse("queue/1"))
-    routes, _, _ = router(AHMET, rules=(plain,), greeting="{tier}")
-    assert (await routes.route(call())).name == "gold"
+    assert transfer_of(await routes.route(call())).name == ""
+    routes, _, _ = router(AHMET, greeting="{tier}")
+    assert transfer_of(await routes.route(call())).name == "gold"
 
 
 @in_virtual_time
 async def test_nobody_is_greeted_who_is_not_known() -> None:
-    routes, _, _ = router(None, rules=(Rule("all", TargetTemplate.parse("queue/1")),), greeting="Hoş geldiniz")
-    assert (await routes.route(call())).name == ""
+    routes, _, _ = router(None, rules=(GOLD,), greeting="Hoş geldiniz")
+    assert transfer_of(await routes.route(call())).name == ""
+    welcome = Manner(greeting=Greeting("Hoş geldiniz"))
+    routes, _, _ = router(None, rules=(Rule("all", TargetTemplate.parse("queue/1"), manner=welcome),))
+    assert await routes.route(call()) == Decision(Transfer(Target("queue", "1")), Reason.RULE, Via.CRM, "all")
 
 
 @in_virtual_time
@@ -164,17 +197,17 @@ async def test_a_bug_on_the_way_gets_the_default_and_is_reported() -> None:
             return ""
 
     routes, bugs, _ = router(AHMET, rules=(Rule("broken", TargetTemplate.parse("queue/1"), (Broken(),)),))
-    assert await routes.route(call()) == Decision(DEFAULT, Reason.BUG)
+    assert await routes.route(call()) == Decision(Transfer(DEFAULT), Reason.BUG)
     assert [(where, type(exc)) for where, exc in bugs.reported] == [("router", ZeroDivisionError)]
     with pytest.raises(ZeroDivisionError):
-        await routes.explain(call())
+        routes.explain(call(), await routes.learn(call()))
 
 
 @in_virtual_time
 async def test_a_caller_of_no_known_kind_is_a_bug_and_gets_the_default() -> None:
     nonsense: Any = "05301234567"
     routes, bugs, _ = router(AHMET)
-    assert await routes.route(call(nonsense)) == Decision(DEFAULT, Reason.BUG)
+    assert await routes.route(call(nonsense)) == Decision(Transfer(DEFAULT), Reason.BUG)
     assert [where for where, _ in bugs.reported] == ["router"]
 
 
@@ -199,16 +232,16 @@ async def test_a_caller_who_hangs_up_is_not_held() -> None:
 @in_virtual_time
 async def test_an_explanation_tells_the_whole_way_and_decides_as_route_does() -> None:
     routes, _, _ = router(
-        Contact("Ayşe", {"tier": "silver"}), rules=(GOLD, Rule("rest", TargetTemplate.parse("queue/1")))
+        Contact("Ayşe", {"tier": "silver"}), rules=(GOLD, Rule("rest", TargetTemplate.parse("queue/1"), manner=NAMED))
     )
-    explanation = await routes.explain(call())
+    explanation = routes.explain(call(), await routes.learn(call()))
     assert explanation.knowledge.situation.standing is Standing.KNOWN
     assert explanation.knowledge.via is Via.CRM
     assert explanation.considered == [
         Considered("gold", "did not match", 'tier is "silver", wanted "gold"'),
         Considered("rest", "matched"),
     ]
-    assert explanation.decision == Decision(Target("queue", "1"), Reason.RULE, Via.CRM, "Ayşe", "rest")
+    assert explanation.decision == Decision(Transfer(Target("queue", "1"), "Ayşe"), Reason.RULE, Via.CRM, "rest")
 
 
 @pytest.mark.parametrize(
@@ -218,14 +251,14 @@ async def test_an_explanation_tells_the_whole_way_and_decides_as_route_does() ->
 @in_virtual_time
 async def test_an_explanation_says_why_nothing_could_be_learnt(answer: object, caller: Caller, failure: str) -> None:
     routes, _, _ = router(answer)
-    knowledge = (await routes.explain(call(caller))).knowledge
+    knowledge = routes.explain(call(caller), await routes.learn(call(caller))).knowledge
     assert failure in knowledge.failure
     assert bool(knowledge.failure) is bool(failure)
 
 
 def test_the_fall_back_is_the_default() -> None:
     routes, _, _ = router()
-    assert routes.fall_back(Reason.REFUSED) == Decision(DEFAULT, Reason.REFUSED)
+    assert routes.fall_back(Reason.REFUSED) == Decision(Transfer(DEFAULT), Reason.REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +278,7 @@ def test_each_reason_has_its_target(reason: Reason, target: Target) -> None:
 
 @in_virtual_time
 async def test_the_example_of_the_contract_comes_out_word_for_word() -> None:
-    ahmet = Rule("gold", TargetTemplate.parse("queue/201"), (FieldIs("tier", Comparison.parse("gold")),))
+    ahmet = Rule("gold", TargetTemplate.parse("queue/201"), (FieldIs("tier", Comparison.parse("gold")),), manner=NAMED)
     routes, _, _ = router(AHMET, rules=(ahmet,))
     dialect = MusteriTanima()
     asked = dialect.parse({"telefon": "05301234567"}, call().at)

@@ -112,6 +112,22 @@ async def test_a_smaller_cache_takes_those_that_were_put_last(file: Path) -> Non
     assert [*content(cache)] == [B, C]
 
 
+async def test_that_there_were_several_comes_back(file: Path) -> None:
+    several = Entry(None, 1050, 1050, ambiguous=True)
+    await snapshot(file).write(cache_of(a=several, b=UNKNOWN, c=Entry(Contact("Örnek", id="several"), 1100, 1200)))
+    found = await read(file)
+    assert found == {A: several, B: UNKNOWN, C: Entry(Contact("Örnek", id="several"), 1100, 1200)}
+    assert [entry.ambiguous for entry in found.values()] == [True, False, False]
+
+
+async def test_the_customer_number_of_a_contact_comes_back(file: Path) -> None:
+    contact = Contact("Örnek", {"tier": "gold"}, id="7", customer_number="C-00123")
+    await snapshot(file).write(cache_of(a=Entry(contact, 1100, 1100), b=Entry(AHMET, 1100, 1100)))
+    found = await read(file)
+    assert found[A].contact == contact
+    assert found[B].contact == AHMET
+
+
 async def test_the_numbers_of_a_contact_are_not_kept(file: Path) -> None:
     await snapshot(file).write(cache_of(a=Entry(Contact("Örnek", numbers=("0530 123 45 67",)), 1100, 1100)))
     found = (await read(file))[A].contact

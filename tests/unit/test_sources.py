@@ -1,14 +1,17 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from proxy.adapter import Adapter, Contact
 from proxy.detached import detach
 from proxy.errors import AdapterError, Unavailable
+from proxy.keys import By
 from proxy.matching import Several
 from proxy.sources import Asked, Sighting, Source, Sources
 from tests.unit.fakes import (
     AHMET,
+    CUSTOMER,
     NUMBER,
     After,
     FakeAdapter,
@@ -312,3 +315,85 @@ async def test_a_source_that_never_completes_is_soon_not_asked_to_and_that_is_to
     assert (str(failure), type(failure)) == (
         ("not asked: 10 attempts in a row have failed", Unavailable) if outcome == "failed" else ("None", type(None))
     ), "no CircuitOpen: the source itself was asked"
+
+
+PHONE, CUSTOMER_NUMBER = frozenset({By.PHONE_NUMBER}), frozenset({By.CUSTOMER_NUMBER})
+
+
+@both_ways
+@in_virtual_time
+async def test_a_source_is_asked_only_by_the_kinds_of_number_that_it_is_set_to(*, parallel: bool) -> None:
+    adapters = [FakeAdapter(None), FakeAdapter(None), FakeAdapter(None)]
+    finding = [
+        Source(upstream(adapter, name=name), by=by)
+        for adapter, name, by in zip(adapters, "abc", (PHONE, CUSTOMER_NUMBER, frozenset(By)), strict=True)
+    ]
+    observed = Observed()
+    asked = Sources(finding, parallel=parallel, observe=observed.append)
+    assert await asked.lookup(NUMBER) == Sighting(None)
+    assert await asked.lookup(CUSTOMER) == Sighting(None)
+    assert [adapter.asked for adapter in adapters] == [[NUMBER], [CUSTOMER], [NUMBER, CUSTOMER]]
+    assert [one.source for one in observed] == ["a", "c", "b", "c"]
+
+
+@both_ways
+@in_virtual_time
+async def test_a_source_of_another_kind_can_neither_find_nor_fail(*, parallel: bool) -> None:
+    finding = [Source(upstream(FakeAdapter(DOWN))), Source(upstream(FakeAdapter(AYSE)), by=CUSTOMER_NUMBER)]
+    asked = Sources(finding, parallel=parallel)
+    assert await asked.lookup(CUSTOMER) == Sighting(AYSE)
+    with pytest.raises(Unavailable, match="down"):
+        await asked.lookup(NUMBER)
+    assert await Sources(finding[:1], parallel=parallel).lookup(CUSTOMER) == Sighting(None)
+
+
+@in_virtual_time
+async def test_who_is_found_by_a_customer_number_is_completed_and_enriched_too() -> None:
+    completer, enricher = FakeCompleter(AHMET, OWNED), FakeEnricher(AHMET.with_fields({"extension": 7}))
+    asked = Sources([Source(upstream(completer), by=CUSTOMER_NUMBER)], [upstream(enricher)])
+    assert await asked.lookup(CUSTOMER) == Sighting(OWNED.with_fields({"extension": 7}))
+    assert completer.asked == [CUSTOMER, CUSTOMER]
+
+
+@in_virtual_time
+async def test_a_contact_with_another_customer_number_is_unknown() -> None:
+    somebody = Contact("Somebody", customer_number="999")
+    asked = Sources([Source(upstream(FakeAdapter(somebody)), by=CUSTOMER_NUMBER)])
+    assert await asked.lookup(CUSTOMER) == Sighting(None)
+
+
+TWINS = FakeAdapter([AHMET, AYSE])
+
+
+@both_ways
+@in_virtual_time
+async def test_nobody_is_found_and_that_is_told_where_a_source_has_several_and_may_not_choose(
+    *, parallel: bool
+) -> None:
+    for key in (NUMBER, CUSTOMER):
+        twins = Source(upstream(TWINS), Several.UNKNOWN, by=frozenset(By))
+        nobody = Source(upstream(FakeAdapter(None)), by=frozenset(By))
+        for finding in ([twins], [twins, nobody], [nobody, twins]):
+            assert await Sources(finding, parallel=parallel).lookup(key) == Sighting(None, ambiguous=True)
+
+
+@both_ways
+@in_virtual_time
+async def test_a_later_source_that_has_one_contact_knows_better_than_one_that_has_several(*, parallel: bool) -> None:
+    finding = [Source(upstream(TWINS), Several.UNKNOWN), Source(upstream(FakeAdapter(AYSE)), Several.UNKNOWN)]
+    assert await Sources(finding, parallel=parallel).lookup(NUMBER) == Sighting(AYSE)
+
+
+@both_ways
+@in_virtual_time
+async def test_whether_there_are_several_cannot_be_told_after_a_failure(*, parallel: bool) -> None:
+    twins, down = Source(upstream(TWINS), Several.UNKNOWN), Source(upstream(FakeAdapter(DOWN)))
+    for finding in ([twins, down], [down, twins]):
+        with pytest.raises(Unavailable, match="down"):
+            await Sources(finding, parallel=parallel).lookup(NUMBER)
+
+
+@in_virtual_time
+async def test_rows_of_one_contact_are_not_several() -> None:
+    finding = [Source(upstream(FakeAdapter([AHMET, replace(AHMET, name="Ahmet Y.")])), Several.UNKNOWN)]
+    assert await Sources(finding).lookup(NUMBER) == Sighting(AHMET)

@@ -1,16 +1,18 @@
 """Asking the sources for a person at a terminal."""
 
+import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from proxy.adapter import AdapterError, Contact, Unavailable
+from proxy.adapter import AdapterError, Contact, CustomerNumber, Unavailable
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.model import Reason
 from proxy.phone import Extension, PhoneNumber
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, FakeAdapter, Stubborn
+from tests.unit.talking import AYSE, STRANGER, CustomerBook, talkative
 
 NIGHT = {"night": {"from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}}
 
@@ -32,11 +34,38 @@ class FakePingable(FakeAdapter):
 async def test_a_call_is_decided_as_the_server_would() -> None:
     rules = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
     told = await explain_call(configured(FakeAdapter(AHMET), rules=rules), "0530 123 45 67", None, None)
-    assert told.answer == '{"name": "Ahmet Yılmaz", "target": "queue/201"}'
+    assert told.answers == {
+        "santral-programlama": '{"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}',
+        "musteri-tanima": '{"name": "Ahmet Yılmaz", "target": "queue/201"}',
+    }
     assert told.explanation.decision.rule == "gold"
     assert [(asked.source, asked.outcome) for asked in told.asked] == [("crm", "found")]
     assert (told.number, told.sources, told.bugs) == ("0530 123 45 67", ["crm"], [])
     assert told.seconds > 0
+
+
+@pytest.mark.parametrize("dialect", ["santral-programlama", "musteri-tanima"])
+async def test_only_the_dialects_are_told_in_which_the_switch_may_ask(dialect: str) -> None:
+    switch = {"default": "queue/200", "dialect": dialect}
+    told = await explain_call(configured(FakeAdapter(AHMET), switch=switch), "05301234567", None, None)
+    assert list(told.answers) == [dialect]
+
+
+async def test_what_the_caller_may_be_asked_is_told_with_what_becomes_of_the_call_in_the_other_dialect() -> None:
+    told = await explain_call(talkative(), STRANGER, None, None)
+    asked = json.loads(told.answers["santral-programlama"])
+    assert asked["prompt"]["param_name"] == "customer_no"
+    assert json.loads(told.answers["musteri-tanima"]) == {"target": "queue/202"}
+    assert (told.explanation.decision.step, told.explanation.decision.reason) == ("customer_no", Reason.ASKED)
+
+
+async def test_a_number_that_was_keyed_is_looked_up_in_the_place_of_the_callers() -> None:
+    book = CustomerBook()
+    told = await explain_call(talkative(book), STRANGER, None, None, CustomerNumber("777"))
+    assert book.asked == [CustomerNumber("777")]
+    assert told.key == CustomerNumber("777")
+    assert told.explanation.knowledge.situation.contact == AYSE
+    assert json.loads(told.answers["musteri-tanima"]) == {"name": "Ayşe Demir", "target": "user/1005"}
 
 
 async def test_the_dialled_number_is_read_like_the_callers() -> None:

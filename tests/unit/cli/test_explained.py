@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from proxy.actions import Prompt, Spoken, Transfer
 from proxy.cli.explained import Explained
+from proxy.keys import CustomerNumber
 from proxy.model import Call, Contact, Decision, Reason, Via
 from proxy.phone import parse_caller
-from proxy.router import Explanation, Knowledge
+from proxy.router import Explanation
+from proxy.routing import Knowledge
 from proxy.rules import Considered, Situation, Standing
 from proxy.sources import Asked
 from proxy.target import Target
@@ -31,14 +34,14 @@ def explained(
     **more: Any,
 ) -> Explained:
     call = Call(parse_caller(number, "TR"), NOON, parse_caller(called, "TR") if called else None)
-    chosen = decision or Decision(Target("queue", "201"), Reason.RULE, Via.CRM, "Ahmet Yılmaz", "gold")
+    chosen = decision or Decision(Transfer(Target("queue", "201"), "Ahmet Yılmaz"), Reason.RULE, Via.CRM, "gold")
     knowledge = Knowledge(Situation(call, standing, contact), Reason.NO_RULE, Via.CRM, failure)
     considered = more.pop("considered", [Considered("closed", "did not match", "it is not outside office")])
     parts: dict[str, Any] = {
         "sources": ["crm", "shop"],
         "asked": [Asked("crm", "found", 0.0123, "2 contacts, 1 with the caller's number")],
         "bugs": [],
-        "answer": '{"name": "Ahmet Yılmaz", "target": "queue/201"}',
+        "answers": {"musteri-tanima": '{"name": "Ahmet Yılmaz", "target": "queue/201"}'},
         "seconds": 0.01234567,
         **more,
     }
@@ -78,6 +81,7 @@ def test_the_json_has_the_same_in_the_same_order() -> None:
         "number",
         "caller",
         "called",
+        "keyed",
         "at",
         "sources",
         "failure",
@@ -85,12 +89,13 @@ def test_the_json_has_the_same_in_the_same_order() -> None:
         "contact",
         "rules",
         "decision",
-        "answer",
+        "answers",
     ]
     assert document == {
         "number": "05301234567",
         "caller": {"kind": "number", "e164": "+905301234567", "type": "mobile", "country": "TR"},
         "called": {"kind": "extension", "number": "1003"},
+        "keyed": False,
         "at": "2026-11-23T12:00:00+03:00",
         "sources": [
             {
@@ -105,29 +110,38 @@ def test_the_json_has_the_same_in_the_same_order() -> None:
         "contact": {
             "id": "7",
             "name": "Ahmet Yılmaz",
+            "customer_number": None,
             "numbers": ["0530 123"],
             "fields": {"tier": "gold", "balance": 1500.0, "vip": True, "owner": None},
         },
         "rules": [{"rule": "closed", "outcome": "did not match", "why": "it is not outside office"}],
         "decision": {
             "target": "queue/201",
+            "step": None,
             "name": "Ahmet Yılmaz",
+            "phrase": None,
             "reason": "rule",
             "rule": "gold",
             "via": "crm",
             "seconds": 0.0123,
         },
-        "answer": {"name": "Ahmet Yılmaz", "target": "queue/201"},
+        "answers": {"musteri-tanima": {"name": "Ahmet Yılmaz", "target": "queue/201"}},
     }
     assert "Yılmaz" in explained().as_json()
 
 
 def test_what_is_not_known_is_null() -> None:
     contact = Contact("", {"tier": None})
-    decision = Decision(Target("queue", "200"), Reason.NO_RULE)
+    decision = Decision(Transfer(Target("queue", "200")), Reason.NO_RULE)
     document = json.loads(explained(contact=contact, decision=decision, asked=[Asked("crm", "found", 0.1)]).as_json())
     assert document["called"] is None
-    assert document["contact"] == {"id": None, "name": None, "numbers": [], "fields": {"tier": None}}
+    assert document["contact"] == {
+        "id": None,
+        "name": None,
+        "customer_number": None,
+        "numbers": [],
+        "fields": {"tier": None},
+    }
     assert (document["decision"]["name"], document["decision"]["rule"]) == (None, None)
     assert document["sources"][0]["note"] is None
 
@@ -173,10 +187,13 @@ def test_the_dialled_number_is_told_when_there_is_one() -> None:
         (Reason.WITHHELD, "the number is withheld"),
         (Reason.BAD_NUMBER, "the number cannot be read"),
         (Reason.CRM_FAILED, "the CRM could not be asked"),
+        (Reason.OVERLOAD, "too many lookups are under way"),
+        (Reason.ANSWERED, "an answer of the caller leads there"),
+        (Reason.NO_ANSWER, "the caller has not answered well"),
     ],
 )
 def test_every_reason_is_put_into_words(reason: Reason, words: str) -> None:
-    text = explained(decision=Decision(Target("queue", "200"), reason)).as_text()
+    text = explained(decision=Decision(Transfer(Target("queue", "200")), reason)).as_text()
     assert f"Decision  queue/200, because {words}\n" in text
     assert "greeting: none; via none" in text
 
@@ -185,7 +202,7 @@ def test_a_failure_and_bugs_are_told() -> None:
     about = explained(
         contact=None,
         failure="the database is locked",
-        decision=Decision(Target("queue", "200"), Reason.CRM_FAILED),
+        decision=Decision(Transfer(Target("queue", "200")), Reason.CRM_FAILED),
         bugs=["crm: KeyError: 'x'"],
     )
     text = about.as_text()
@@ -198,3 +215,57 @@ def test_a_failure_and_bugs_are_told() -> None:
 def test_fields_of_a_contact_stand_beside_its_name_even_when_they_are_called_the_same() -> None:
     about = explained(contact=replace(AHMET, fields={"name": "A. Yılmaz"}))
     assert json.loads(about.as_json())["contact"]["fields"] == {"name": "A. Yılmaz"}
+
+
+def test_each_dialect_has_its_answer() -> None:
+    answers = {
+        "santral-programlama": '{"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}',
+        "musteri-tanima": '{"name": "Ahmet Yılmaz", "target": "queue/201"}',
+    }
+    about = explained(answers=answers)
+    assert about.as_text().splitlines()[-2:] == [
+        f"Answer    santral-programlama  {answers['santral-programlama']}",
+        f"          musteri-tanima       {answers['musteri-tanima']}",
+    ]
+    told = json.loads(about.as_json())["answers"]
+    assert list(told) == ["santral-programlama", "musteri-tanima"]
+    assert told["santral-programlama"]["transfer"]["greet_name"] == "Ahmet Yılmaz"
+
+
+def test_a_question_to_the_caller_is_told_by_its_step() -> None:
+    question = Prompt(Spoken(phrase="Müşteri numaranızı tuşlayın."), "customer_no")
+    decision = Decision(question, Reason.ASKED, Via.CRM, "strangers", "customer_no")
+    about = explained(contact=None, standing=Standing.UNKNOWN, decision=decision)
+    assert about.as_text().splitlines()[-3:-1] == [
+        "Decision  the caller is asked customer_no, because the rule 'strangers' matched",
+        "          a question to the caller; via crm; 12.3 ms",
+    ]
+    assert json.loads(about.as_json())["decision"] == {
+        "target": None,
+        "step": "customer_no",
+        "name": None,
+        "phrase": None,
+        "reason": "asked",
+        "rule": "strangers",
+        "via": "crm",
+        "seconds": 0.0123,
+    }
+
+
+def test_a_phrase_stands_in_the_place_of_the_greeting() -> None:
+    transfer = Transfer(Target("queue", "201"), phrase="Siparişiniz yolda.")
+    about = explained(decision=Decision(transfer, Reason.RULE, Via.CRM, "gold"))
+    assert "          phrase: Siparişiniz yolda.; via crm; 12.3 ms" in about.as_text().splitlines()
+    decision = json.loads(about.as_json())["decision"]
+    assert (decision["phrase"], decision["name"]) == ("Siparişiniz yolda.", None)
+
+
+def test_that_a_number_was_keyed_is_told_and_the_number_itself_is_the_contacts() -> None:
+    about = explained(contact=replace(AHMET, customer_number="C-00777"), key=CustomerNumber("98700777"))
+    lines = about.as_text().splitlines()
+    assert lines[1] == "          and has keyed a number, which is looked up in its place"
+    assert "          customer_number  C-00777" in lines
+    document = json.loads(about.as_json())
+    assert document["keyed"] is True
+    assert document["contact"]["customer_number"] == "C-00777"
+    assert "98700777" not in about.as_text() + about.as_json()

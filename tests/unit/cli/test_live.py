@@ -19,8 +19,8 @@ class FakeInspectable(FakeAdapter):
         super().__init__(None)
         self.seen = seen
 
-    async def inspect(self, number: PhoneNumber) -> Inspection:
-        self.asked_for = number
+    async def inspect(self, key: PhoneNumber) -> Inspection:
+        self.asked_for = key
         if isinstance(self.seen, Exception):
             raise self.seen
         return self.seen
@@ -82,7 +82,7 @@ async def test_a_source_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     hanging = Stubborn(0.2)
 
     class Hanging(FakeAdapter):
-        async def inspect(self, number: PhoneNumber) -> Inspection:
+        async def inspect(self, key: PhoneNumber) -> Inspection:
             await hanging.wait()
             raise AssertionError
 
@@ -124,7 +124,7 @@ class TestFields:
         )
         lines, fits = await inspect_sources(configuration)
         assert not fits
-        there = "allowed: id, name, owner, tier"
+        there = "allowed: customer_number, id, name, owner, tier"
         assert lines[1:] == [
             f"routing.greeting: needs the field first_name, which no source has - {there}",
             f"rules.gold.when: needs the field Tier, which no source has (did you mean tier?) - {there}",
@@ -144,9 +144,8 @@ class TestFields:
     async def test_an_enriching_source_cannot_have_what_it_needs_itself(self) -> None:
         configuration = configured(with_fields("tier"), with_fields("owner", needs=["owner"]), roles=("find", "enrich"))
         lines, _ = await inspect_sources(configuration)
-        assert lines[2:] == [
-            "sources.crm2.options: needs the field owner, which no source has - allowed: id, name, tier"
-        ]
+        there = "allowed: customer_number, id, name, tier"
+        assert lines[2:] == [f"sources.crm2.options: needs the field owner, which no source has - {there}"]
 
     @pytest.mark.parametrize("cannot_tell", [FakeAdapter(None), FakeInspectable(Inspection(None))])
     async def test_nothing_is_said_when_a_source_cannot_tell_its_fields(self, cannot_tell: FakeAdapter) -> None:
@@ -158,9 +157,38 @@ class TestFields:
         source = configuration.settings.sources[0].model_copy(update={"newest_by": "changed"})
         settings = configuration.settings.model_copy(update={"sources": [source]})
         lines, _ = await inspect_sources(type(configuration)(settings, configuration.sources))
-        assert lines[1:] == [
-            "sources.crm.newest_by: needs the field changed, which no source has - allowed: id, name, tier"
+        there = "allowed: customer_number, id, name, tier"
+        assert lines[1:] == [f"sources.crm.newest_by: needs the field changed, which no source has - {there}"]
+
+    async def test_what_is_said_on_any_line_may_name_fields_and_what_a_step_keeps_is_one(self) -> None:
+        steps = {"order_no": {"phrase": "Sipariş?", "keep": "order"}}
+        manner = {"phrase": {"tr-TR": "{order} {x}", "en-US": "{y}"}, "language": "{country}"}
+        lines = [
+            {"name": "sales", "called": "1001", "routing": {"greeting": "{z} {order}"}},
+            {
+                "name": "service",
+                "called": "1002",
+                "rules": [{"name": "own", "when": {"a": 1, "order": 1}, "target": "user/{b}", "language": "{c}"}],
+            },
         ]
+        rules = [{"name": "ask", "ask": "order_no", **manner}]
+        configuration = configured(with_fields("tier"), steps=steps, routing=manner, rules=rules, lines=lines)
+        told, fits = await inspect_sources(configuration)
+        assert not fits
+        there = "allowed: customer_number, id, name, order, tier"
+        assert [line.partition(", which no source has")[0] for line in told[1:]] == [
+            "routing.phrase: needs the field x",
+            "routing.phrase: needs the field y",
+            "routing.language: needs the field country",
+            "lines.sales.routing.greeting: needs the field z",
+            "rules.ask.phrase: needs the field x",
+            "rules.ask.phrase: needs the field y",
+            "rules.ask.language: needs the field country",
+            "lines.service.rules.own.when: needs the field a",
+            "lines.service.rules.own.target: needs the field b",
+            "lines.service.rules.own.language: needs the field c",
+        ]
+        assert all(line.endswith(there) for line in told[1:])
 
 
 def test_the_number_that_nobody_has_is_one_of_the_home_region() -> None:

@@ -25,7 +25,8 @@ MODULE = sys.modules["proxy.cli.main"]
 COMMANDS = {
     "serve": ["--config", "--listen"],
     "check": ["--config"],
-    "route": ["--config", "--called", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
+    "route": ["--config", "--called", "--customer-number", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
+    "call": ["--config", "--called", "--at", "NUMBER"],
     "sources": ["--config"],
     "erase": ["--config", "NUMBER"],
     "probe": ["--config", "--listen", "--target", "--only"],
@@ -193,15 +194,67 @@ def test_route_prints_text(config: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["route", "0530 123 45 67", "--config", str(config)]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Number    '0530 123 45 67' is +905301234567")
-    assert printed.endswith('Answer    {"name": "Ahmet Yılmaz", "target": "queue/201"}\n')
+    transfer = '{"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}'
+    assert printed.endswith(
+        f"Answer    santral-programlama  {transfer}\n"
+        '          musteri-tanima       {"name": "Ahmet Yılmaz", "target": "queue/201"}\n'
+    )
+
+
+def test_route_prints_the_answer_alone_where_there_is_one_dialect(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(TOML.replace("[switch]\n", '[switch]\ndialect = "musteri-tanima"\n', 1), encoding="utf-8")
+    assert main(["route", "0530 123 45 67", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.endswith('Answer    {"name": "Ahmet Yılmaz", "target": "queue/201"}\n')
 
 
 def test_route_prints_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["route", "05301234567", "--called", "1003", "--at", "2026-11-23T14:00+03:00", "--json"]
     assert main([*arguments, "--config", str(config)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["answer"] == {"name": "Ahmet Yılmaz", "target": "queue/201"}
+    assert document["answers"] == {
+        "santral-programlama": {"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}},
+        "musteri-tanima": {"name": "Ahmet Yılmaz", "target": "queue/201"},
+    }
     assert (document["called"]["number"], document["at"]) == ("1003", "2026-11-23T14:00:00+03:00")
+
+
+def test_route_takes_what_a_caller_may_have_keyed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["route", "05301234567", "--customer-number", "0012345", "--config", str(config)]
+    assert main([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["keyed"], document["contact"]) == (True, None), "no source is asked by customer numbers"
+    assert main(arguments) == 0
+    assert "has keyed a number, which is looked up in its place" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["C-123", "", "1" * 21, "12 3"])
+def test_what_nobody_can_key_is_refused(config: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["route", "05301234567", "--customer-number", text, "--config", str(config)])
+    assert caught.value.code == 2
+    assert "--customer-number: is no customer number - allowed: 1 to 20 digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at_terminal", [False, True])
+def test_call_is_held_with_what_is_typed(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, at_terminal: bool
+) -> None:
+    class Typed(io.StringIO):
+        def isatty(self) -> bool:
+            return at_terminal
+
+    steps = '\n[steps.menu]\nphrase = "Bir?"\nchoose = { 1 = "queue/301" }\n'
+    ask = '\n[[rules]]\nname = "strangers"\ncaller = { kind = "anyone" }\nask = "menu"\n'
+    config.write_text(TOML + ask + steps, encoding="utf-8")
+    for typed, expected in (("1\n", True), ("", False)):
+        monkeypatch.setattr(sys, "stdin", Typed(typed))
+        assert main(["call", "05559999999", "--at", "2026-11-23T14:00", "--config", str(config)]) == 0
+        printed = capsys.readouterr().out
+        assert '"prompt"' in printed
+        assert ("queue/301" in printed) is expected
+        assert printed.count("1\n") > 0 or not expected or at_terminal, "what was typed stands where it was asked for"
 
 
 def test_sources_prints_a_line_for_each(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

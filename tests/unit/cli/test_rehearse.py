@@ -9,12 +9,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from proxy.adapter import Contact, PhoneNumber, Rehearsed
+from proxy.adapter import By, Contact, Rehearsed
 from proxy.cli import main
 from proxy.cli.rehearse import rehearse, replaying
 from proxy.config import Configuration
+from proxy.keys import Key
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, FakeAdapter
+from tests.unit.fakes import AHMET, CUSTOMER, FakeAdapter
 
 SECRET = 's3cr3t/"ğ +&='
 
@@ -26,8 +27,10 @@ class Careful(FakeAdapter):
         super().__init__(AHMET)
         self.requests = requests
         self.recordings: Sequence[bytes] = ()
+        self.rehearsed: Key | None = None
 
-    def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
+    def rehearse(self, key: Key) -> list[Rehearsed]:
+        self.rehearsed = key
         return [Rehearsed(f"search {place}", request) for place, request in enumerate(self.requests, 1)]
 
     def replaying(self, recordings: Sequence[bytes]) -> "Careful":
@@ -73,6 +76,35 @@ def test_each_request_is_shown_below_its_source_and_nobody_is_asked() -> None:
         "crm2: cannot tell what it would send",
     ]
     assert first.asked == second.asked == []
+
+
+def asked_by(configuration: Configuration, *kinds: frozenset[By]) -> Configuration:
+    """Return the configuration with sources that are asked by these."""
+    sources = [
+        replace(source, settings=source.settings.model_copy(update={"by": by}))
+        for source, by in zip(configuration.sources, kinds, strict=True)
+    ]
+    return replace(configuration, sources=tuple(sources))
+
+
+@pytest.mark.parametrize("number", ["05301234567", "", "anonymous", "1003"])
+def test_what_was_keyed_is_rehearsed_in_the_place_of_the_callers_number(number: str) -> None:
+    by_phone, by_customer, enriching = Careful("GET /phone"), Careful("GET /customer"), Careful("GET /enriching")
+    configuration = asked_by(
+        configured(by_phone, by_customer, enriching, roles=("find", "find", "enrich")),
+        frozenset({By.PHONE_NUMBER}),
+        frozenset({By.CUSTOMER_NUMBER}),
+        frozenset({By.PHONE_NUMBER}),
+    )
+    lines = rehearse(configuration, number, CUSTOMER).splitlines()
+    assert lines[0].startswith(f"{number!r} is ")
+    assert [line for line in lines if line.startswith("    ")] == ["    GET /customer", "    GET /enriching"]
+    assert (by_phone.rehearsed, by_customer.rehearsed, enriching.rehearsed) == (None, CUSTOMER, CUSTOMER)
+
+
+def test_sources_that_are_asked_by_customer_numbers_alone_are_left_out_for_a_caller() -> None:
+    alone = asked_by(configured(Careful("GET /")), frozenset({By.CUSTOMER_NUMBER}))
+    assert "GET" not in rehearse(alone, "05301234567")
 
 
 @pytest.mark.parametrize("number", ["1003", "", "anonymous", "no number"])
@@ -193,7 +225,7 @@ def test_route_can_read_answers_that_were_recorded(tmp_path: Path, capsys: pytes
     recording = tmp_path / "found.json"
     recording.write_text('{"name": "Ahmet"}', encoding="utf-8")
     assert main(["route", "05301234567", "--replay", str(recording), "--config", str(config)]) == 0
-    assert capsys.readouterr().out.endswith('Answer    {"name": "Ahmet", "target": "queue/200"}\n')
+    assert capsys.readouterr().out.endswith('  {"name": "Ahmet", "target": "queue/200"}\n')
     with pytest.raises(SystemExit) as caught:
         main(["route", "05301234567", "--replay", "missing.json", "--config", str(config)])
     assert caught.value.code == 1

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from proxy.config.crosscheck import TOKEN_PARAMETER, crosscheck
+from proxy.config.crosscheck import crosscheck
+from proxy.config.values import TOKEN_PARAMETER
 from proxy.web import access
 
 GOOD = {
@@ -72,18 +73,35 @@ def test_somebody_has_to_find() -> None:
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
-        ("tts/tr-TR/Merhaba", "is a tts/ target, which this dialect cannot say - allowed: any other target"),
+        (
+            "tts/tr-TR/Merhaba",
+            "is a tts/ target, which musteri-tanima cannot always say - allowed: any other target",
+        ),
         ("external/09001234567", "leads to a premium number - allowed: other phone numbers"),
         ("external/123", "leads to a number that "),
     ],
 )
 def test_a_target_that_the_grammar_allows_may_be_refused_wherever_it_stands(target: str, problem: str) -> None:
-    (of_switch,) = told(switch={"default": target})
-    (of_routing,) = told(routing={"withheld": target})
-    (of_rule,) = told(rules=[{"name": "x", "target": target}])
+    dialect = {"dialect": "musteri-tanima"}
+    (of_switch,) = told(switch={"default": target, **dialect})
+    (of_routing,) = told(routing={"withheld": target}, switch=dialect)
+    (of_rule,) = told(rules=[{"name": "x", "target": target}], switch=dialect)
     assert of_switch.startswith(f"switch.default: {problem}")
     assert of_routing.startswith(f"routing.withheld: {problem}")
     assert of_rule.startswith(f"rules.x.target: {problem}")
+
+
+def test_a_text_can_be_spoken_wherever_the_switch_asks_in_the_dialect_that_has_it_or_a_rule_can_be_passed_over() -> (
+    None
+):
+    text = "tts/tr-TR/Merhaba"
+    elsewhere: dict[str, Any] = {"routing": {"withheld": text}, "rules": [{"name": "x", "target": text}]}
+    assert told(switch={"default": text, "dialect": "santral-programlama"}, **elsewhere) == []
+    for dialect in ({}, {"dialect": "auto"}):
+        assert told(switch=dialect, **elsewhere) == []
+        assert told(switch={"default": text, **dialect}) == [
+            "switch.default: is a tts/ target, which auto cannot always say - allowed: any other target"
+        ]
 
 
 def test_numbers_are_read_in_the_switchs_region() -> None:

@@ -213,7 +213,7 @@ def sources(*of_each: str) -> str:
     )
 
 
-def noted(folder: Path, switch: str, *of_each: str, lookup: str = "") -> list[str]:
+def noted(folder: Path, switch: str, *of_each: str, lookup: str = "", more: str = "") -> list[str]:
     (folder / "of_a_doubts_test.py").write_text(
         f"{MODULE}\n\nclass Enriching(Crm):\n    async def enrich(self, contact):\n        return contact\n",
         encoding="utf-8",
@@ -221,7 +221,7 @@ def noted(folder: Path, switch: str, *of_each: str, lookup: str = "") -> list[st
     sys.modules.pop("of_a_doubts_test", None)
     file = folder / "config.toml"
     file.write_text(
-        f'[switch]\ndefault = "queue/200"\n{switch}\n[lookup]\n{lookup}\n{sources(*of_each)}\n', encoding="utf-8"
+        f'[switch]\ndefault = "queue/200"\n{switch}\n[lookup]\n{lookup}\n{sources(*of_each)}\n{more}', encoding="utf-8"
     )
     return [*load(file).notes]
 
@@ -277,3 +277,66 @@ def test_of_sources_that_are_asked_at_once_the_longest_counts(tmp_path: Path) ->
 def test_attempts_and_the_waits_between_them_count(tmp_path: Path, limits: str, seconds: str) -> None:
     (line,) = noted(tmp_path, "", limits)
     assert line.startswith(f"sources may take {seconds} s together, ")
+
+
+# ---------------------------------------------------------------------------------------- what a dialect cannot say
+
+SAID = """
+[routing]
+unknown = "tts/tr-TR/Kapalıyız"
+internal = "queue/200"
+language = "en-US"
+recording = false
+
+[steps.menu]
+phrase = "Satış için bir"
+choose = { 1 = "queue/200" }
+
+[[lines]]
+name = "sales"
+called = "1001"
+[lines.routing]
+phrase = "Merhaba"
+[[lines.rules]]
+name = "plain"
+target = "queue/200"
+announcement_to_caller = 7
+
+[[rules]]
+name = "plain"
+when = { tier = "gold" }
+target = "queue/201"
+greeting = "{name}"
+[[rules]]
+name = "asked"
+ask = "menu"
+called = "1002"
+announcement_to_callee = 8
+[[rules]]
+name = "spoken"
+target = "tts/tr-TR/Merhaba"
+"""
+
+
+@pytest.mark.parametrize("dialect", ["", 'dialect = "auto"'])
+def test_what_the_old_form_has_no_words_for_is_noted_where_it_may_be_asked_in(tmp_path: Path, dialect: str) -> None:
+    (line,) = noted(tmp_path, dialect, "", more=SAID)
+    told, _, left_out = line.partition(": ")
+    assert told == "a switch that asks in the form of musteri-tanima is not told"
+    assert left_out.split(", ") == [
+        "lines.sales",
+        "steps.menu",
+        "routing.language",
+        "routing.recording",
+        "lines.sales.routing.phrase",
+        "rules.asked.announcement_to_callee",
+        "lines.sales.rules.plain.announcement_to_caller",
+        "rules.asked.ask",
+        "rules.asked.called",
+        "rules.spoken.target",
+        "routing.unknown",
+    ]
+
+
+def test_nothing_of_that_is_noted_where_the_switch_asks_in_the_new_form_alone(tmp_path: Path) -> None:
+    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=SAID) == []

@@ -11,7 +11,9 @@ from proxy.config import load
 from proxy.errors import ConfigError
 
 MODULE = """
-from proxy.adapter import Adapter, AdapterConfig
+from pydantic import ValidationInfo, model_validator
+
+from proxy.adapter import Adapter, AdapterConfig, By
 
 
 class Options(AdapterConfig):
@@ -33,6 +35,21 @@ class Crm(Adapter):
 class Enriching(Crm):
     async def enrich(self, contact):
         return contact
+
+
+class Numbered(Crm):
+    asked_by = frozenset({By.CUSTOMER_NUMBER})
+
+
+class Telling(Options):
+    @model_validator(mode="after")
+    def _tells(self, info: ValidationInfo):
+        raise ValueError(f"by {', '.join(sorted(info.context['by']))} - allowed: none")
+
+
+class Both(Crm):
+    Config = Telling
+    asked_by = frozenset(By)
 """
 
 
@@ -363,3 +380,34 @@ def test_a_configuration_knows_the_folder_of_its_files(tmp_path: Path, monkeypat
     written(tmp_path, STATIC)
     monkeypatch.chdir(tmp_path)
     assert load(Path("config.toml")).folder == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    ("by", "wrong", "allowed"),
+    [
+        ('"customer_number"', "of_a_load_test:Crm", "phone_number"),
+        ('["phone_number", "customer_number"]', "of_a_load_test:Crm", "phone_number"),
+        ('"phone_number"', "of_a_load_test:Numbered", "customer_number"),
+    ],
+)
+def test_a_source_is_asked_by_no_more_than_its_adapter_can_be(
+    tmp_path: Path, by: str, wrong: str, allowed: str
+) -> None:
+    of_wrong = source(wrong, f"by = {by}", 'options.url = "x"')
+    other = "phone_number" if allowed == "customer_number" else "customer_number"
+    assert problems_of(written(tmp_path, of_wrong)) == (
+        f"sources.crm.by: this adapter cannot be asked by {other} - allowed: {allowed}",
+    )
+
+
+def test_an_adapter_is_told_by_what_its_source_is_asked(tmp_path: Path) -> None:
+    by_both = source("of_a_load_test:Both", 'by = ["phone_number", "customer_number"]', 'options.url = "x"')
+    by_default = source("of_a_load_test:Both", 'options.url = "x"', name="crm2")
+    wrong = source("of_a_load_test:Both", 'by = "name"', 'options.url = "x"', name="crm3")
+    problems = problems_of(written(tmp_path, f"{by_both}\n{by_default}\n{wrong}"))
+    assert problems == (
+        "sources.crm3.by: is nothing to ask by - allowed: phone_number, customer_number, or a list of both",
+        "sources.crm.options: by customer_number, phone_number - allowed: none",
+        "sources.crm2.options: by phone_number - allowed: none",
+        "sources.crm3.options: by phone_number - allowed: none",
+    )

@@ -174,8 +174,25 @@ def test_no_text_is_repeated_but_for_words_that_were_to_be_chosen() -> None:
         (("nowhere", "x", 3), "nowhere.x.4"),
         (("switch", 0, "x"), "switch.1.x"),
         (("tables", "a b", "[key]"), "tables.a b"),
+        (("lines", 0, "default"), "lines.sales.default"),
+        (("lines", 0, "rules", 0, "target"), "lines.sales.rules.gold.target"),
+        (("lines", 0, "rules", 1, "target"), "lines.sales.rules.2.target"),
+        (("lines", 1, "rules", 0), "lines.2.rules.silver"),
+        (("lines", 5, "rules", 0), "lines.6.rules.1"),
+        (("lines", 0, "called", 0), "lines.sales.called.1"),
+        (("steps", "menu", "choose", "1"), "steps.menu.choose.1"),
+        (("steps", "rules", 0), "steps.rules.1"),
+        (("sources", 0, "options", "lines", 0, "name"), "sources.crm.options.lines.1.name"),
+        (("sources", 0, "options", "rules", 0), "sources.crm.options.rules.1"),
     ],
 )
 def test_a_place_is_named_by_names_where_there_are_any(path: tuple[str | int, ...], key: str) -> None:
-    tree = {"switch": 5, "rules": [{"name": "gold"}, {"name": ""}, {"name": 5}]}
+    gold, silver, secret = ({"name": name} for name in ("gold", "silver", "s3cret"))
+    tree = {
+        "switch": 5,
+        "rules": [gold, {"name": ""}, {"name": 5}],
+        "lines": [{"name": "sales", "rules": [gold, {}], "called": [secret]}, {"rules": [silver]}],
+        "steps": {"rules": [secret]},
+        "sources": [{"name": "crm", "options": {"lines": [secret], "rules": [secret]}}],
+    }
     assert key_of(path, tree) == key

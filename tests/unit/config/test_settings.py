@@ -7,22 +7,22 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from proxy.config.routes import CallerSettings, RoutingSettings, RuleSettings
+from proxy.config.section import Section
 from proxy.config.settings import (
     AccessSettings,
     AdminSettings,
     CacheSettings,
-    CallerSettings,
     HoursSettings,
-    RoutingSettings,
-    RuleSettings,
-    Section,
     Settings,
     SourceSettings,
     SwitchSettings,
 )
 from proxy.config.values import is_loopback, parse_known_listen, parse_listen, parse_network
+from proxy.keys import By
 from proxy.matching import Several
 from proxy.rules import Standing
+from proxy.rules.greeting import Greeting
 
 EVERYBODY = frozenset(Standing)
 
@@ -109,9 +109,8 @@ def test_kinds_of_callers_are_one_a_list_or_anyone(kinds: object, standings: set
 
 @pytest.mark.parametrize("kinds", ["strangers", [], ["known", "x"], ["known", 5], ["anyone", "known"], 5, {}, [[]]])
 def test_what_is_no_kind_of_caller_is_refused(kinds: object) -> None:
-    assert complaints(CallerSettings, kind=kinds) == [
-        "is not a kind of caller - allowed: known, unknown, internal, withheld, unclear, a list of them, or anyone"
-    ]
+    allowed = "known, unknown, several, internal, withheld, unclear, a list of them, or anyone"
+    assert complaints(CallerSettings, kind=kinds) == [f"is not a kind of caller - allowed: {allowed}"]
 
 
 def test_one_text_stands_for_a_list_of_one() -> None:
@@ -130,24 +129,29 @@ def test_types_of_numbers_are_those_that_rules_know() -> None:
     assert message.startswith("is not a type of number - allowed: company, landline, ")
 
 
+def test_a_rule_is_for_known_callers_when_the_toml_does_not_say() -> None:
+    assert RuleSettings(name="x", target="user/{extension}").caller.kind == {Standing.KNOWN}
+    assert RuleSettings(name="x", caller={"kind": "anyone"}, target="queue/1").caller.kind == EVERYBODY
+
+
 @pytest.mark.parametrize(
-    "rule",
+    ("by", "kinds"),
     [
-        {"when": {"tier": "gold"}, "target": "queue/1"},
-        {"target": "user/{extension}"},
+        ("phone_number", {By.PHONE_NUMBER}),
+        ("customer_number", {By.CUSTOMER_NUMBER}),
+        (["customer_number", "phone_number"], set(By)),
     ],
 )
-@pytest.mark.parametrize("kind", ["anyone", ["known", "unknown"], "unknown"])
-def test_only_a_rule_for_known_callers_may_look_at_fields(rule: dict[str, Any], kind: object) -> None:
-    assert complaints(RuleSettings, name="x", caller={"kind": kind}, **rule) == [
-        'looks at fields, which only known callers have - allowed: caller.kind = "known" alone, or no fields'
+def test_a_source_is_asked_by_one_kind_of_number_or_a_list_of_them(by: object, kinds: set[By]) -> None:
+    assert SourceSettings(name="crm", adapter="static", by=by).by == kinds
+    assert SourceSettings(name="crm", adapter="static").by == {By.PHONE_NUMBER}
+
+
+@pytest.mark.parametrize("by", ["name", "", [], ["phone_number", "name"], ["phone_number", 5], 5, {}, None])
+def test_by_what_nobody_can_ask_is_refused(by: object) -> None:
+    assert complaints(SourceSettings, name="crm", adapter="static", by=by) == [
+        "is nothing to ask by - allowed: phone_number, customer_number, or a list of both"
     ]
-    assert RuleSettings(name="x", **rule).caller.kind == {Standing.KNOWN}
-
-
-def test_a_rule_without_fields_may_be_for_anyone() -> None:
-    rule = RuleSettings(name="x", caller={"kind": "anyone"}, target="queue/1")
-    assert rule.caller.kind == EVERYBODY
 
 
 def hours(**values: Any) -> HoursSettings:
@@ -216,7 +220,12 @@ def test_a_tables_numbers_may_be_texts_or_whole_numbers() -> None:
     assert settings(tables={"x": {"a": "0012", "b": 12}}).tables == {"x": {"a": "0012", "b": "12"}}
 
 
-@pytest.mark.parametrize("number", ["", "1234567", 1234567, -1, "12a", "١٢", "12\n", True, 1.5])
+def test_a_table_may_have_languages_in_the_place_of_numbers() -> None:
+    table = {"TR": "tr-TR", "DE": "en-US", "AE": "ar-XA"}
+    assert settings(tables={"x": table}).tables == {"x": table}
+
+
+@pytest.mark.parametrize("number", ["", "1234567", 1234567, -1, "12a", "١٢", "12\n", True, 1.5, "tr", "de-DE", "tr-tr"])
 def test_another_value_in_a_table_is_refused(number: object) -> None:
     with pytest.raises(ValidationError, match=r"is not a number inside the switch|is no text"):
         settings(tables={"x": {"a": number}})
@@ -233,7 +242,7 @@ def test_settings_do_not_change() -> None:
 
 
 def test_the_greeting_is_the_name_when_the_toml_does_not_say() -> None:
-    assert RoutingSettings().greeting.template == "{name}"
+    assert RoutingSettings().greeting == Greeting("{name}")
 
 
 A_TOKEN = "0123456789abcdef"

@@ -14,7 +14,7 @@ from proxy.demo import TRIALS, demo_files, what_to_try
 from proxy.deployment import Deployment
 from proxy.model import Call
 from proxy.phone import numbers_in, parse_caller
-from tests.unit.fakes import MONDAY_NOON
+from tests.unit.fakes import MONDAY_NOON, transfer_of
 
 DATA = Path(__file__).parents[3] / "proxy" / "demo"
 
@@ -27,8 +27,9 @@ def customers() -> list[dict[str, str]]:
 async def test_every_trial_is_answered_as_printed(number: str, answer: str, who: str) -> None:
     with demo_files() as config:
         async with Deployment(load(config)) as deployment:
-            decision = await deployment.router.route(Call(parse_caller(number, "TR"), MONDAY_NOON))
-            told = deployment.dialect.render(decision).decode()
+            form = deployment.answering().dialect_of({"telefon": number})
+            decision = await deployment.router.route(form.parse({"telefon": number}, MONDAY_NOON))
+            told = form.render(decision).decode()
     assert told == answer, who
 
 
@@ -65,7 +66,7 @@ async def test_every_customer_is_found_by_the_number_that_the_sample_has() -> No
         async with Deployment(load(config)) as deployment:
             for row in customers():
                 decision = await deployment.router.route(Call(parse_caller(row["phone"], "TR"), MONDAY_NOON))
-                assert decision.name == f"{row['first_name']} {row['last_name']}", row["phone"]
+                assert transfer_of(decision).name == f"{row['first_name']} {row['last_name']}", row["phone"]
 
 
 def test_every_owner_has_an_extension() -> None:

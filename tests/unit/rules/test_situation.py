@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -48,11 +49,32 @@ def test_a_field_that_is_not_as_wanted_is_shown(fields: dict[str, Scalar], why: 
     assert FieldIs("tier", Comparison.parse("gold")).why_not(known(Contact(fields=fields))) == why
 
 
-def test_without_a_contact_no_field_is_as_wanted() -> None:
+def test_without_a_contact_every_field_is_empty() -> None:
     absent = FieldIs("tier", Comparison.parse({"present": False}))
     assert absent.holds(known(Contact()))
-    assert not absent.holds(unknown())
-    assert absent.why_not(unknown()) == "tier is empty, wanted not present"
+    assert absent.holds(unknown())
+    gold = FieldIs("tier", Comparison.parse("gold"))
+    assert not gold.holds(unknown())
+    assert gold.why_not(unknown()) == 'tier is empty, wanted "gold"'
+
+
+def test_what_was_kept_of_the_caller_stands_in_for_fields_that_the_crm_does_not_have() -> None:
+    kept = {"tier": "gold", "name": "keyed", "owner": "7"}
+    nobody = replace(unknown(), kept=kept)
+    assert [nobody.value(name) for name in ("tier", "name", "owner", "city")] == ["gold", "keyed", "7", None]
+    assert FieldIs("tier", Comparison.parse("gold")).holds(nobody)
+    somebody = replace(known(Contact("Ahmet", {"owner": ""})), kept=kept)
+    assert [somebody.value(name) for name in ("tier", "name", "owner")] == ["gold", "Ahmet", ""]
+    assert replace(known(Contact()), kept=kept).value("name") is None, "a name is the CRM's to say"
+
+
+def test_a_rule_for_unknown_callers_is_for_those_of_whom_there_are_several_too() -> None:
+    several = Situation(call(), Standing.SEVERAL)
+    assert CallerIs(frozenset({Standing.UNKNOWN})).holds(several)
+    assert CallerIs(frozenset({Standing.SEVERAL})).holds(several)
+    assert not CallerIs(frozenset({Standing.SEVERAL})).holds(unknown())
+    assert not CallerIs(frozenset({Standing.KNOWN, Standing.UNCLEAR})).holds(several)
+    assert CallerIs(frozenset({Standing.KNOWN})).why_not(several) == "is for known callers, this one is several"
 
 
 def test_the_dialled_number_is_one_of_several() -> None:

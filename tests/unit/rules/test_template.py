@@ -3,20 +3,21 @@ import pytest
 from proxy.model import Contact, Scalar
 from proxy.rules.template import TargetTemplate
 from proxy.target import NUMBERED, Target
+from tests.unit.fakes import known, unknown
 
 TABLES = {"extensions": {"ayse.demir": "1003", "broken": "12345678"}}
 WHERE_ALLOWED = "announcement, group, ivr, queue, user, voicemail"
 
 
 def rendered(template: str, value: Scalar) -> Target | str:
-    return TargetTemplate.parse(template).render(Contact("Ahmet", {"x": value}), TABLES)
+    return TargetTemplate.parse(template).render(known(Contact("Ahmet", {"x": value})), TABLES)
 
 
 @pytest.mark.parametrize("text", ["queue/201", "external/05321234567", "fax", "hangup/busy", "tts/tr-TR/Kapalıyız"])
 def test_a_literal_is_itself_whoever_calls(text: str) -> None:
     template = TargetTemplate.parse(text)
-    assert template.render(None, {}) == Target.parse(text)
-    assert template.render(Contact("Ahmet", {"x": "1"}), TABLES) == Target.parse(text)
+    assert template.render(unknown(), {}) == Target.parse(text)
+    assert template.render(known(Contact("Ahmet", {"x": "1"})), TABLES) == Target.parse(text)
     assert template.text == text
 
 
@@ -43,7 +44,7 @@ def test_a_template_knows_its_parts() -> None:
 
 
 def test_name_and_id_can_be_used_like_fields() -> None:
-    assert TargetTemplate.parse("user/{id}").render(Contact(id="1003"), {}) == Target("user", "1003")
+    assert TargetTemplate.parse("user/{id}").render(known(Contact(id="1003")), {}) == Target("user", "1003")
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -53,7 +54,7 @@ def test_an_empty_field_gives_no_target(value: Scalar) -> None:
 
 
 def test_without_a_contact_there_is_no_field() -> None:
-    assert TargetTemplate.parse("user/{x}").render(None, {}) == "its target needs the field x, which is empty"
+    assert TargetTemplate.parse("user/{x}").render(unknown(), {}) == "its target needs the field x, which is empty"
 
 
 def test_a_value_that_is_not_in_the_table_gives_no_target() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +12,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from proxy.deployment import Deployment
+from proxy.dialects import Dialect
 from proxy.dialects.musteri_tanima import MusteriTanima
+from proxy.dialects.santral_programlama import SantralProgramlama
 from proxy.model import Call, Decision, Reason
 from proxy.phone import PhoneNumber
 from proxy.web.access import Access
 from proxy.web.switch import SLACK, Answered, Answering, SwitchListener
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, After, Bugs, FakeAdapter
+from tests.unit.talking import STRANGER, talkative
 from tests.unit.web.listening import ListenerServer
 
 DEFAULT = {"target": "queue/200"}
@@ -39,13 +43,13 @@ class Observed(list[Answered]):
         raise AssertionError("nothing was told within a second")
 
 
-def answering(dialect: MusteriTanima | None = None, access: Access | None = None, **sections: Any) -> Answering:
+def answering(dialect: Dialect | None = None, access: Access | None = None, **sections: Any) -> Answering:
     adapter = FakeAdapter(AHMET)
     router = Deployment(configured(adapter, **{"rules": RULES, **sections})).router
-    return Answering("/musteri.json", dialect or MusteriTanima(), router, access or Access())
+    return Answering("/musteri.json", [dialect or MusteriTanima()], router, access or Access())
 
 
-def listener_for(observed: Observed, bugs: Bugs, dialect: MusteriTanima | None = None) -> SwitchListener:
+def listener_for(observed: Observed, bugs: Bugs, dialect: Dialect | None = None) -> SwitchListener:
     return SwitchListener(answering(dialect), observed.append, bugs)
 
 
@@ -283,7 +287,7 @@ async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     slow = Deployment(configured(FakeAdapter(After(0.2, AHMET)), rules=RULES)).router
-    listener = SwitchListener(Answering("/musteri.json", MusteriTanima(), slow), observed.append, bugs)
+    listener = SwitchListener(Answering("/musteri.json", [MusteriTanima()], slow), observed.append, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     before = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
     await asyncio.sleep(0.05)
@@ -299,7 +303,7 @@ async def test_the_end_waits_as_long_as_a_deadline_allows_that_was_made_longer_m
 ) -> None:
     def with_deadline(seconds: float) -> Answering:
         slow = configured(FakeAdapter(After(0.8, AHMET)), switch={"default": "queue/200", "deadline": seconds})
-        return Answering("/musteri.json", MusteriTanima(), Deployment(slow).router)
+        return Answering("/musteri.json", [MusteriTanima()], Deployment(slow).router)
 
     listener = SwitchListener(with_deadline(0.1), observed.append, bugs)
     assert listener.answers_within == pytest.approx(0.1 + SLACK)
@@ -310,3 +314,145 @@ async def test_the_end_waits_as_long_as_a_deadline_allows_that_was_made_longer_m
     assert client.server.runner is not None
     await client.server.runner.cleanup()
     assert await asking == {"name": "Ahmet Yılmaz", "target": "queue/200"}
+
+
+# ---------------------------------------------------------------------------------------- two dialects
+
+NEW_QUESTION = "/musteri.json?uuid=u-1&cli=05301234567&cld=08505321234&step=1"
+OLD_QUESTION = "/musteri.json?telefon=05301234567"
+NEW_GREETED = {"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}
+NEW_DEFAULT = {"transfer": {"target": "queue/200"}}
+UNREADABLE = b"nonsense\r\n\r\n"
+
+
+def in_both(access: Access | None = None, *, old: Dialect | None = None, new: Dialect | None = None) -> Answering:
+    """Return what answers both dialects, as under `dialect = "auto"`."""
+    forms = [new or SantralProgramlama(), old or MusteriTanima()]
+    return replace(answering(access=access, routing={"withheld": "ivr/10"}), dialects=forms)
+
+
+@pytest.fixture
+async def auto(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> Client:
+    return await aiohttp_client(ListenerServer(SwitchListener(in_both(), observed.append, bugs)))
+
+
+async def body_of_unreadable(client: Client) -> object:
+    head, _, body = (await say(client, UNREADABLE)).partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"200"
+    return json.loads(body)
+
+
+async def test_each_question_is_answered_in_its_own_dialect(auto: Client, observed: Observed) -> None:
+    for _ in range(2):
+        assert await heard(auto, NEW_QUESTION) == NEW_GREETED
+        assert await heard(auto, OLD_QUESTION) == GREETED
+    assert [answered.call and answered.call.can_be_asked for answered in observed] == [True, False] * 2
+    asked = observed[0].call
+    assert asked is not None
+    assert isinstance(asked.called, PhoneNumber)
+    assert (asked.call_id, asked.step, asked.called.e164) == ("u-1", 1, "+908505321234")
+
+
+@pytest.mark.parametrize("query", ["", "?", "?x=1", "?token=x"])
+async def test_a_question_without_any_parameter_is_of_the_old_form_whoever_asked_before(
+    auto: Client, query: str
+) -> None:
+    assert await heard(auto, f"/musteri.json{query}") == {"target": "ivr/10"}
+    await heard(auto, NEW_QUESTION)
+    assert await heard(auto, f"/musteri.json{query}") == {"target": "ivr/10"}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "expected"),
+    [
+        ("GET", "/other.json?cli=05301234567", NEW_DEFAULT),
+        ("POST", "/musteri.json?uuid=u-1&cli=05301234567", NEW_DEFAULT),
+        ("GET", "/other.json?telefon=05301234567", DEFAULT),
+        ("PUT", "/musteri.json?telefon=05301234567", DEFAULT),
+    ],
+)
+async def test_at_another_path_or_method_the_default_is_of_the_dialect_that_the_parameters_show(
+    auto: Client, observed: Observed, method: str, url: str, expected: object
+) -> None:
+    for question in (NEW_QUESTION, OLD_QUESTION):
+        await heard(auto, question)
+        response = await auto.request(method, url)
+        assert (response.status, await response.json()) == (200, expected)
+        assert observed[-1].decision.reason is Reason.REFUSED
+
+
+async def test_what_shows_no_dialect_is_answered_in_that_of_the_last_question(auto: Client, bugs: Bugs) -> None:
+    assert await body_of_unreadable(auto) == DEFAULT, "nobody has asked yet"
+    assert await heard(auto, "/favicon.ico") == DEFAULT
+    for question, expected in ((NEW_QUESTION, NEW_DEFAULT), (OLD_QUESTION, DEFAULT), (NEW_QUESTION, NEW_DEFAULT)):
+        await heard(auto, question)
+        assert await body_of_unreadable(auto) == expected
+        assert await heard(auto, "/favicon.ico") == expected
+    assert bugs.reported == []
+
+
+async def test_who_may_not_ask_does_not_choose_the_dialect_of_others(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    made = in_both(Access(tokens=[TOKEN]))
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    assert await heard(client, NEW_QUESTION) == {"transfer": {"target": "queue/200"}}
+    assert observed[0].decision.reason is Reason.REFUSED
+    assert await body_of_unreadable(client) == DEFAULT
+    assert await heard(client, f"{NEW_QUESTION}&token={TOKEN}") == NEW_GREETED
+    await heard(client, OLD_QUESTION)
+    assert await body_of_unreadable(client) == NEW_DEFAULT
+
+
+async def test_a_dialect_that_is_no_longer_spoken_is_not_answered_in(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    listener = SwitchListener(in_both(), observed.append, bugs)
+    client = await aiohttp_client(ListenerServer(listener))
+    assert await heard(client, NEW_QUESTION) == NEW_GREETED
+    listener.answering = answering()
+    assert await body_of_unreadable(client) == DEFAULT
+    assert await heard(client, "/favicon.ico") == DEFAULT
+    listener.answering = answering(SantralProgramlama())
+    assert await body_of_unreadable(client) == NEW_DEFAULT
+    assert await heard(client, "/musteri.json") == NEW_DEFAULT, "every question is of the one form that there is"
+
+
+class BrokenAnew(SantralProgramlama):
+    """A dialect that fails while a call is going on."""
+
+    def render(self, decision: Decision) -> bytes:
+        if decision.reason is not Reason.REFUSED:
+            raise RuntimeError("a bug")
+        return super().render(decision)
+
+
+async def test_a_bug_in_one_dialect_gets_its_own_default_and_leaves_the_other_alone(
+    aiohttp_client: Connect, observed: Observed, bugs: Bugs
+) -> None:
+    made = in_both(new=BrokenAnew())
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    assert await heard(client, NEW_QUESTION) == NEW_DEFAULT
+    assert await heard(client, OLD_QUESTION) == GREETED
+    assert [answered.decision.reason for answered in observed] == [Reason.BUG, Reason.RULE]
+    assert [(where, type(exc)) for where, exc in bugs.reported] == [("listener", RuntimeError)]
+
+
+async def test_a_question_of_whose_parameters_one_comes_twice_is_answered_in_its_dialect(auto: Client) -> None:
+    assert await heard(auto, f"{NEW_QUESTION}&cli=05301234567") == NEW_GREETED
+    assert await heard(auto, f"{NEW_QUESTION}&cli=1003") == NEW_DEFAULT
+
+
+async def test_a_dialogue_is_held_over_the_socket(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> None:
+    listener = SwitchListener(Deployment(talkative()).answering(), observed.append, bugs)
+    client = await aiohttp_client(ListenerServer(listener))
+    question = f"/musteri.json?uuid=u-1&cli={STRANGER}&cld="
+    asked = await heard(client, f"{question}&step=1")
+    assert isinstance(asked, dict)
+    assert asked["prompt"]["param_name"] == "customer_no"
+    assert await heard(client, f"{question}&step=2&customer_no=777&error=") == {
+        "transfer": {"greet_name": "Ayşe Demir", "lang": "tr-TR", "target": "user/1005"}
+    }
+    assert await heard(client, f"/musteri.json?telefon={STRANGER}") == {"target": "queue/202"}
+    assert [answered.decision.step for answered in observed] == ["customer_no", "", ""]
+    assert bugs.reported == []
