@@ -21,6 +21,21 @@ TRIALS = (
 )
 """What the switch may ask, and what it hears: `telefon`, the answer, and who that is."""
 
+DIALOGUE = (
+    (
+        "uuid=1&cli=05559999999&cld=08505321234&step=1",
+        '{"prompt": {"phrase": "Lütfen müşteri numaranızı tuşlayın.", "lang": "tr-TR", "min_digits": "5", '
+        '"max_digits": "5", "retry_count": "1", "param_name": "customer_no"}}',
+        "not a customer, in the switch's present-day form: he is asked",
+    ),
+    (
+        "uuid=1&cli=05559999999&cld=08505321234&step=2&customer_no=10002&error=",
+        '{"transfer": {"greet_name": "Numune Müşteri 2", "lang": "tr-TR", "target": "queue/201"}}',
+        "and has keyed the number of a platinum customer",
+    ),
+)
+"""The same in a dialogue: the query, the answer, and what that is."""
+
 
 @contextmanager
 def demo_files() -> Iterator[Path]:
@@ -31,7 +46,7 @@ def demo_files() -> Iterator[Path]:
             _fill(
                 database,
                 "customers",
-                "id INTEGER PRIMARY KEY, first_name, last_name, company, tier, owner, balance REAL, phone",
+                "id INTEGER PRIMARY KEY, customer_number, first_name, last_name, company, tier, owner, balance REAL, phone",
             )
             _fill(database, "agents", "login PRIMARY KEY, extension")
             database.commit()
@@ -47,6 +62,7 @@ def what_to_try(url: str, config: Path, command: str = "tanima") -> str:
         f"curl '{url}/musteri.json?telefon={quote(number)}'{'':<{width - len(quote(number))}}  # {who}\n    {answer}"
         for number, answer, who in TRIALS
     ]
+    lines += [f"curl '{url}/musteri.json?{query}'  # {what}\n    {answer}" for query, answer, what in DIALOGUE]
     return "\n".join(
         [
             "",
@@ -58,6 +74,10 @@ def what_to_try(url: str, config: Path, command: str = "tanima") -> str:
             "",
             f"{command} route 05301234567 --config {config}",
             f"{command} route 05331112233 --config {config} --at 2026-11-24T10:00",
+            "",
+            "Be the caller of a call, and key 10002:",
+            "",
+            f"{command} call 05559999999 --config {config}",
             "",
             "Ctrl-C ends it.",
         ]
