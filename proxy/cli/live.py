@@ -10,21 +10,25 @@ from proxy.adapter import Adapter, Inspectable, Inspection
 from proxy.cli.waiting import still_at_work
 from proxy.config import Configuration
 from proxy.config.routes import MannerSettings
-from proxy.config.settings import Settings
+from proxy.config.settings import Settings, SourceSettings
 from proxy.deployment import Deployment
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError
+from proxy.keys import By, CustomerNumber, Key, kind_of
+from proxy.matching import holders
 from proxy.model import ABOUT_ITSELF, as_contacts
 from proxy.phone import PhoneNumber
 
 LONGEST_LOOK = 30.0
 """Seconds for one source."""
 
+CUSTOMER_NUMBER_THAT_NOBODY_HAS = CustomerNumber("0000000000")
+
 
 async def inspect_sources(configuration: Configuration) -> tuple[list[str], bool]:
     """Return what there is to say, line by line, and whether the configuration fits its sources."""
     settings = configuration.settings
-    nobody = number_that_nobody_has(settings.switch.region)
+    nobodys = (number_that_nobody_has(settings.switch.region), CUSTOMER_NUMBER_THAT_NOBODY_HAS)
     inspections: dict[str, Inspection | None] = {}
     problems: list[str] = []
     notes: list[str] = []
@@ -34,7 +38,7 @@ async def inspect_sources(configuration: Configuration) -> tuple[list[str], bool
             name = source.settings.name
             started = time.perf_counter()
             try:
-                look = detach(_inspected(source.adapter, source.settings.role, nobody))
+                look = detach(_inspected(source.adapter, source.settings, nobodys))
                 inspection = await wait_at_most(LONGEST_LOOK, look)
             except AdapterError as exc:
                 problems.append(f"sources.{name}: {exc} - allowed: a CRM that answers")
@@ -62,13 +66,29 @@ def number_that_nobody_has(region: str) -> PhoneNumber:
     return PhoneNumber(f"+{code}1000000001", "01000000001", "1000000001", region, "mobile", region)
 
 
-async def _inspected(adapter: Adapter, role: str, nobody: PhoneNumber) -> Inspection | None:
+async def _inspected(adapter: Adapter, source: SourceSettings, nobodys: Sequence[Key]) -> Inspection | None:
     """Return what an adapter found; None when it cannot look. Raises like `lookup`, and whatever a bug raises."""
+    is_asked = source.role == "find"
+    keys = [key for key in nobodys if kind_of(key) in (source.by if is_asked else {By.PHONE_NUMBER})]
     if isinstance(adapter, Inspectable):
-        return await adapter.inspect(nobody)
-    if role == "find" and any(not contact.numbers for contact in as_contacts(await adapter.lookup(nobody))):
-        raise AdapterError("finds somebody without numbers for a number that nobody has")
+        return _joined([await adapter.inspect(key) for key in keys])
+    for key in keys if is_asked else []:
+        if holders(as_contacts(await adapter.lookup(key)), key):
+            what = "a customer number" if isinstance(key, CustomerNumber) else "numbers"
+            raise AdapterError(f"finds somebody without {what} for a number that nobody has")
     return None
+
+
+def _joined(seen: Sequence[Inspection]) -> Inspection:
+    """Return what was found for each kind of key as one."""
+    fields = [each.fields for each in seen if each.fields is not None]
+    return Inspection(
+        frozenset().union(*fields) if len(fields) == len(seen) else None,
+        frozenset().union(*(each.needs for each in seen)),
+        list(dict.fromkeys(problem for each in seen for problem in each.problems)),
+        list(dict.fromkeys(note for each in seen for note in each.notes)),
+        max(each.seconds for each in seen),
+    )
 
 
 def _missing_fields(settings: Settings, inspections: Mapping[str, Inspection | None]) -> Iterator[str]:

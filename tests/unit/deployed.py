@@ -12,21 +12,23 @@ def configured(
     *adapters: Adapter,
     roles: Sequence[str] = (),
     timeouts: Sequence[float] = (),
+    by: Sequence[str] = ("phone_number",),
     options: Mapping[str, Any] | None = None,
     **sections: Any,
 ) -> Configuration:
     """Return a configuration whose sources `crm`, `crm2`, ... are `adapters`, with further `sections` of the TOML.
 
-    The `options` are those of all sources.
+    The `options`, and what they are asked `by`, are those of all sources.
     """
     names = [f"crm{place or ''}" for place in range(1, len(adapters) + 1)]
     names[:1] = ["crm"]
     sources = [
-        {"name": name, "adapter": "fake", "role": role, "timeout": timeout, "attempts": 1, "options": options or {}}
+        {"name": name, "role": role, "timeout": timeout}
         for name, role, timeout in zip(
             names, roles or ["find"] * len(adapters), timeouts or [1] * len(adapters), strict=True
         )
     ]
+    sources = [{**each, "adapter": "fake", "by": [*by], "attempts": 1, "options": options or {}} for each in sources]
     tree = {"switch": {"default": "queue/200"}, "sources": sources, **sections}
     settings = Settings(**tree)
     return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, adapters)))

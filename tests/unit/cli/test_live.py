@@ -5,25 +5,30 @@ from typing import Any
 
 import pytest
 
-from proxy.adapter import Contact, Inspection, PhoneNumber, Unavailable
+from proxy.adapter import Contact, CustomerNumber, Inspection, Key, PhoneNumber, Unavailable
 from proxy.cli import live
 from proxy.cli.live import inspect_sources, number_that_nobody_has
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, FakeAdapter, Stubborn
 
+ANSWERS = "allowed: a CRM that answers"
+TOLD = "allowed: customer_number, id, name"
+
 
 class FakeInspectable(FakeAdapter):
     """An adapter that has looked at its CRM."""
 
-    def __init__(self, seen: Inspection | Exception) -> None:
+    def __init__(self, *seen: Inspection | Exception) -> None:
         super().__init__(None)
         self.seen = seen
+        self.asked_for: list[Key] = []
 
-    async def inspect(self, key: PhoneNumber) -> Inspection:
-        self.asked_for = key
-        if isinstance(self.seen, Exception):
-            raise self.seen
-        return self.seen
+    async def inspect(self, key: Key) -> Inspection:
+        self.asked_for.append(key)
+        seen = self.seen[len(self.asked_for) - 1]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
 
 
 def with_fields(*names: str, needs: Sequence[str] = (), **named: Any) -> FakeInspectable:
@@ -40,7 +45,7 @@ async def test_sources_that_fit_are_told_with_the_time_they_took() -> None:
     assert fits
     assert lines[0].startswith("sources.crm: answers (")
     assert without_times(lines) == ["sources.crm: answers", "sources.crm.options.statement: took 3 ms"]
-    assert str(adapter.asked_for.digits) == "901000000001"
+    assert [key.digits for key in adapter.asked_for] == ["901000000001"]
 
 
 async def test_problems_come_last_and_by_the_key_of_their_option() -> None:
@@ -105,6 +110,57 @@ async def test_an_adapter_that_cannot_look_is_asked_for_a_number_that_nobody_has
     assert fits
 
 
+class TestCustomerNumbers:
+    ZERO = CustomerNumber("0000000000")
+    BOTH = ("phone_number", "customer_number")
+
+    async def test_a_source_that_is_asked_by_both_is_looked_at_by_both(self) -> None:
+        by_phone = Inspection(
+            frozenset({"tier"}), notes=["a: good to know", "b: seen twice"], problems=["c: is wrong - allowed: right"]
+        )
+        by_customer = Inspection(
+            frozenset({"balance"}),
+            frozenset({"owner"}),
+            ["d: is wrong too - allowed: right"],
+            ["b: seen twice"],
+            seconds=1.5,
+        )
+        adapter = FakeInspectable(by_phone, by_customer)
+        rules = [{"name": "x", "when": {"tier": "1", "balance": "1"}, "target": "queue/201"}]
+        lines, _ = await inspect_sources(configured(adapter, by=self.BOTH, rules=rules))
+        assert adapter.asked_for == [number_that_nobody_has("TR"), self.ZERO]
+        assert without_times(lines) == [
+            "sources.crm: answers",
+            "sources.crm.options.a: good to know",
+            "sources.crm.options.b: seen twice",
+            "sources.crm.timeout: is 1, and a lookup took 1.50 s - allowed: a longer one, or a faster lookup",
+            "sources.crm.options.c: is wrong - allowed: right",
+            "sources.crm.options.d: is wrong too - allowed: right",
+            "sources.crm.options: needs the field owner, which no source has - allowed: customer_number, id, name",
+        ]
+
+    async def test_its_fields_are_not_known_when_it_cannot_tell_them_for_one_kind(self) -> None:
+        adapter = FakeInspectable(Inspection(frozenset()), Inspection(None))
+        rules = [{"name": "x", "when": {"tier": "1"}, "target": "queue/201"}]
+        assert (await inspect_sources(configured(adapter, by=self.BOTH, rules=rules)))[1]
+
+    async def test_a_source_that_is_asked_by_customer_numbers_is_looked_at_by_zero(self) -> None:
+        adapter = with_fields()
+        enriching = with_fields()
+        await inspect_sources(configured(adapter, enriching, by=self.BOTH[1:], roles=("find", "enrich")))
+        assert adapter.asked_for == [self.ZERO]
+        assert enriching.asked_for == [number_that_nobody_has("TR")], "it is asked by nothing but contacts"
+
+    async def test_an_adapter_that_cannot_look_must_not_find_anybody_for_zero(self) -> None:
+        lines, fits = await inspect_sources(configured(FakeAdapter(None, Contact("Everybody")), by=self.BOTH))
+        assert not fits
+        assert lines == [
+            f"sources.crm: finds somebody without a customer number for a number that nobody has - {ANSWERS}"
+        ]
+        adapter = FakeAdapter(Contact("Neighbour", customer_number="12"))
+        assert (await inspect_sources(configured(adapter, by=self.BOTH[1:])))[1]
+
+
 async def test_an_enriching_adapter_that_cannot_look_is_not_asked() -> None:
     adapter = FakeAdapter(AHMET)
     lines, fits = await inspect_sources(configured(with_fields(), adapter, roles=("find", "enrich")))
@@ -144,8 +200,7 @@ class TestFields:
     async def test_an_enriching_source_cannot_have_what_it_needs_itself(self) -> None:
         configuration = configured(with_fields("tier"), with_fields("owner", needs=["owner"]), roles=("find", "enrich"))
         lines, _ = await inspect_sources(configuration)
-        there = "allowed: customer_number, id, name, tier"
-        assert lines[2:] == [f"sources.crm2.options: needs the field owner, which no source has - {there}"]
+        assert lines[2:] == [f"sources.crm2.options: needs the field owner, which no source has - {TOLD}, tier"]
 
     @pytest.mark.parametrize("cannot_tell", [FakeAdapter(None), FakeInspectable(Inspection(None))])
     async def test_nothing_is_said_when_a_source_cannot_tell_its_fields(self, cannot_tell: FakeAdapter) -> None:
@@ -157,8 +212,7 @@ class TestFields:
         source = configuration.settings.sources[0].model_copy(update={"newest_by": "changed"})
         settings = configuration.settings.model_copy(update={"sources": [source]})
         lines, _ = await inspect_sources(type(configuration)(settings, configuration.sources))
-        there = "allowed: customer_number, id, name, tier"
-        assert lines[1:] == [f"sources.crm.newest_by: needs the field changed, which no source has - {there}"]
+        assert lines[1:] == [f"sources.crm.newest_by: needs the field changed, which no source has - {TOLD}, tier"]
 
     async def test_what_is_said_on_any_line_may_name_fields_and_what_a_step_keeps_is_one(self) -> None:
         steps = {"order_no": {"phrase": "Sipariş?", "keep": "order"}}
