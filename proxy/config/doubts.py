@@ -9,6 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from proxy.config.routes import MannerSettings
 from proxy.config.settings import Settings, SourceSettings
+from proxy.keys import By
 from proxy.secret_files import is_readable_by_everybody
 
 _SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - words
@@ -48,12 +49,15 @@ def notes(settings: Settings) -> Iterator[str]:
 
 
 def _too_long(settings: Settings) -> Iterator[str]:
-    finding = [_longest(source) for source in settings.sources if source.role == "find"]
+    finding = [source for source in settings.sources if source.role == "find"]
+    by_kind = [[_longest(source) for source in finding if kind in source.by] for kind in By]
     enriching = [_longest(source) for source in settings.sources if source.role == "enrich"]
     parallel, deadline = settings.lookup.parallel, settings.switch.deadline
-    together = round((max(finding) if parallel else sum(finding)) + sum(enriching), 3)
+    together = round(max(max(each, default=0) if parallel else sum(each) for each in by_kind) + sum(enriching), 3)
     if together > deadline:
-        better = "fewer attempts, shorter timeouts" + (", lookup.parallel" if len(finding) > 1 and not parallel else "")
+        better = "fewer attempts, shorter timeouts" + (
+            ", lookup.parallel" if max(map(len, by_kind)) > 1 and not parallel else ""
+        )
         yield (
             f"sources may take {together:g} s together, more than switch.deadline ({deadline:g}): "
             f"a call does not wait for the rest - better: {better} or a longer deadline"

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
-from proxy.adapter import Adapter, AdapterConfig, SecretStr
+from proxy.adapter import Adapter, AdapterConfig, By, SecretStr
 
 
 class Login(AdapterConfig):
@@ -215,7 +215,8 @@ def sources(*of_each: str) -> str:
 
 def noted(folder: Path, switch: str, *of_each: str, lookup: str = "", more: str = "") -> list[str]:
     (folder / "of_a_doubts_test.py").write_text(
-        f"{MODULE}\n\nclass Enriching(Crm):\n    async def enrich(self, contact):\n        return contact\n",
+        f"{MODULE}    asked_by = frozenset(By)\n\n\nclass Enriching(Crm):\n"
+        "    async def enrich(self, contact):\n        return contact\n",
         encoding="utf-8",
     )
     sys.modules.pop("of_a_doubts_test", None)
@@ -261,6 +262,17 @@ def test_of_sources_that_are_asked_at_once_the_longest_counts(tmp_path: Path) ->
     assert noted(tmp_path, "", "", "", "", lookup="parallel = true") == []
     (line,) = noted(tmp_path, "", ONCE, "timeout = 1", ONCE, lookup="parallel = true")
     assert line.startswith("sources may take 2.1 s together, ")
+
+
+def test_sources_for_other_kinds_of_number_are_not_asked_together(tmp_path: Path) -> None:
+    by_customer_number, by_both = 'by = "customer_number"', 'by = ["phone_number", "customer_number"]'
+    assert noted(tmp_path, "", "", by_customer_number) == []
+    assert noted(tmp_path, "", by_customer_number) == []
+    for others in (["", by_both], [by_customer_number, by_both]):
+        (line,) = noted(tmp_path, "", *others)
+        assert line.startswith("sources may take 2.6 s together, ")
+        assert "lookup.parallel" in line
+    assert noted(tmp_path, "", by_both, by_customer_number, lookup="parallel = true") == []
 
 
 @pytest.mark.parametrize(
