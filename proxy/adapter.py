@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Union, get_args, get_origin, runtime
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, model_validator
 
 from proxy.errors import AdapterError, Unavailable
-from proxy.keys import By, CustomerNumber
+from proxy.keys import By, CustomerNumber, Key
 from proxy.model import Contact, Scalar, as_text
 from proxy.phone import PhoneNumber
 from proxy.secret_files import read_secret_file
@@ -32,6 +32,7 @@ __all__ = [
     "Forgetting",
     "Inspectable",
     "Inspection",
+    "Key",
     "PhoneNumber",
     "Pingable",
     "Rehearsable",

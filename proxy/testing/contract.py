@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import ValidationError
 
-from proxy.adapter import Adapter, AdapterError, Forgetting, Unavailable
+from proxy.adapter import Adapter, AdapterError, By, CustomerNumber, Forgetting, Unavailable
 from proxy.detached import detach
 from proxy.model import as_contacts
 from proxy.testing.parts import (
@@ -90,23 +90,36 @@ class AdapterContract:
             for number in crm.unknown:
                 assert as_contacts(await adapter.lookup(crm.number(number))) == ()
 
-    async def test_gives_each_of_many_concurrent_lookups_its_own_contact(self, crm: CrmUnderTest) -> None:
-        asked = list(islice(cycle(crm.known.items()), 50))
+    @when_it_can("known_customers")
+    async def test_finds_a_known_customer_number(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
-            found = await asyncio.gather(*(adapter.lookup(crm.number(number)) for number, _ in asked))
+            for number, name in crm.known_customers.items():
+                assert_is_contact(await adapter.lookup(CustomerNumber(number)), name)
+
+    @when_it_can("known_customers")
+    async def test_does_not_find_an_unknown_customer_number(self, crm: CrmUnderTest) -> None:
+        assert crm.unknown_customers, f"unknown_customers of {type(crm).__name__} needs one at least"
+        async with opened(crm) as adapter:
+            for number in crm.unknown_customers:
+                assert as_contacts(await adapter.lookup(CustomerNumber(number))) == ()
+
+    async def test_gives_each_of_many_concurrent_lookups_its_own_contact(self, crm: CrmUnderTest) -> None:
+        asked = list(islice(cycle(crm.known_keys().items()), 50))
+        async with opened(crm) as adapter:
+            found = await asyncio.gather(*(adapter.lookup(key) for key, _ in asked))
         for contact, (_, name) in zip(found, asked, strict=True):
             assert_is_contact(contact, name)
 
     async def test_finds_the_right_contact_after_lookups_were_cancelled(self, crm: CrmUnderTest) -> None:
-        known = cycle(crm.known.items())
+        known = cycle(crm.known_keys().items())
         async with opened(crm) as adapter:
             for point in range(60):
-                number, _ = next(known)
-                cancelled = detach(ask(adapter, crm.number(number)))
+                key, _ = next(known)
+                cancelled = detach(ask(adapter, key))
                 await pass_time(point)
                 cancelled.cancel()
-                number, name = next(known)
-                assert_is_contact(await adapter.lookup(crm.number(number)), name)
+                key, name = next(known)
+                assert_is_contact(await adapter.lookup(key), name)
                 await self.ends(cancelled)
 
     async def test_is_built_without_io_and_outside_of_a_running_loop(self, crm: CrmUnderTest) -> None:
@@ -116,6 +129,10 @@ class AdapterContract:
         untested = [name for name in ABILITIES if hasattr(adapter, name) and not self.crm_class.offers(name)]
         wanted = f"def adapter(self) -> {type(adapter).__name__}"
         assert not untested, f"nothing tests {untested}: write `{wanted}` in {self.crm_class.__name__}"
+        given = {By.PHONE_NUMBER: "known", By.CUSTOMER_NUMBER: "known_customers"}
+        for by in crm.by or adapter.asked_by:
+            told = f"nothing tests lookups by {by}: give {given[by]} in {self.crm_class.__name__}"
+            assert self.crm_class.offers(given[by]), told
 
     async def test_closes_without_having_been_asked(self, crm: CrmUnderTest) -> None:
         async with opened(crm):
@@ -131,32 +148,35 @@ class AdapterContract:
     async def test_opens_while_the_crm_is_down_and_finds_when_it_is_back(self, crm: CrmUnderTest) -> None:
         await crm.go_down()
         async with opened(crm) as adapter:
-            for number in [*crm.known, *crm.unknown]:
+            for key in [*crm.known_keys(), *crm.unknown_keys()]:
                 with pytest.raises(Unavailable) as caught:
-                    await adapter.lookup(crm.number(number))
-                assert_is_discreet(caught.value, crm.number(number))
+                    await adapter.lookup(key)
+                assert_is_discreet(caught.value, key)
             await crm.come_back()
             await self.finds_again(crm, adapter)
 
     @when_it_can("go_down")
     async def test_finds_after_an_outage_without_being_opened_anew(self, crm: CrmUnderTest) -> None:
-        number = crm.number(next(iter(crm.known)))
+        keys = crm.one_of_each_kind()
         async with opened(crm) as adapter:
-            await adapter.lookup(number)
+            for key in keys:
+                await adapter.lookup(key)
             await crm.go_down()
-            with pytest.raises(Unavailable) as caught:
-                await adapter.lookup(number)
-            assert_is_discreet(caught.value, number)
+            for key in keys:
+                with pytest.raises(Unavailable) as caught:
+                    await adapter.lookup(key)
+                assert_is_discreet(caught.value, key)
             await crm.come_back()
             await self.finds_again(crm, adapter)
 
     @when_it_can("hang")
     async def test_waits_for_a_hanging_crm_until_it_is_cancelled(self, crm: CrmUnderTest) -> None:
-        number = crm.number(next(iter(crm.known)))
+        keys = crm.one_of_each_kind()
         async with opened(crm) as adapter:
-            await adapter.lookup(number)
+            for key in keys:
+                await adapter.lookup(key)
             await crm.hang()
-            hanging = [detach(ask(adapter, number)) for _ in range(3)]
+            hanging = [detach(ask(adapter, key)) for key in islice(cycle(keys), 3)]
             done, _ = await asyncio.wait(hanging, timeout=0.3)
             for lookup in done:
                 assert isinstance(lookup.exception(), Unavailable), "nobody answered: that is neither found nor unknown"
@@ -171,44 +191,44 @@ class AdapterContract:
     async def test_takes_garbage_for_a_failure(self, crm: CrmUnderTest) -> None:
         await crm.answer_garbage()
         async with opened(crm) as adapter:
-            for number in [*crm.known, *crm.unknown]:
+            for key in [*crm.known_keys(), *crm.unknown_keys()]:
                 with pytest.raises(AdapterError) as caught:
-                    await adapter.lookup(crm.number(number))
-                assert_is_discreet(caught.value, crm.number(number))
+                    await adapter.lookup(key)
+                assert_is_discreet(caught.value, key)
             await crm.come_back()
             await self.finds_again(crm, adapter)
 
     @when_it_can("refuse")
     async def test_says_that_it_is_refused_and_need_not_try_again(self, crm: CrmUnderTest) -> None:
-        number = crm.number(next(iter(crm.known)))
         await crm.refuse()
         async with opened(crm) as adapter:
-            with pytest.raises(AdapterError) as caught:
-                await adapter.lookup(number)
-            assert not isinstance(caught.value, Unavailable)
-            assert_is_discreet(caught.value, number)
+            for key in crm.one_of_each_kind():
+                with pytest.raises(AdapterError) as caught:
+                    await adapter.lookup(key)
+                assert not isinstance(caught.value, Unavailable)
+                assert_is_discreet(caught.value, key)
             await crm.come_back()
 
     @when_it_can("complete")
     async def test_completes_contacts_and_leaves_them_who_they_are(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
             contacts = await chosen(crm, adapter)
-            await asyncio.gather(*(completed(adapter, contact, number) for number, contact in contacts.items()))
+            await asyncio.gather(*(completed(adapter, contact, key) for key, contact in contacts.items()))
 
     @when_it_can("complete")
     async def test_completes_after_it_was_cancelled_or_closed_early(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
             contacts = await chosen(crm, adapter)
-            for point, (number, contact) in enumerate(islice(cycle(contacts.items()), 60)):
-                cancelled = detach(completed(adapter, contact, number))
+            for point, (key, contact) in enumerate(islice(cycle(contacts.items()), 60)):
+                cancelled = detach(completed(adapter, contact, key))
                 await pass_time(point)
                 cancelled.cancel()
                 await self.ends(cancelled)
-            for number, contact in contacts.items():
-                closed = detach(begun_and_closed(adapter, contact, number))
+            for key, contact in contacts.items():
+                closed = detach(begun_and_closed(adapter, contact, key))
                 await self.ends(closed, "complete must end when it is closed after its first contact")
                 closed.result()
-                again = detach(completed(adapter, contact, number))
+                again = detach(completed(adapter, contact, key))
                 await self.ends(again, "complete must work after another one was cancelled or closed")
                 again.result()
 
@@ -229,25 +249,26 @@ class AdapterContract:
     @when_it_can("rehearse")
     async def test_rehearses_a_lookup_sends_nothing_and_shows_no_secret(self, crm: CrmUnderTest) -> None:
         adapter = crm.adapter()
-        with without_io("rehearse sends nothing"):
-            requests = await asyncio.to_thread(rehearsed, adapter, crm.number(next(iter(crm.known))))
+        for key in crm.one_of_each_kind():
+            with without_io("rehearse sends nothing"):
+                requests = await asyncio.to_thread(rehearsed, adapter, key)
+            assert_shows_none_of(crm.secrets, requests)
         await adapter.close()
-        assert_shows_none_of(crm.secrets, requests)
 
     @when_it_can("replaying")
     async def test_replays_without_asking_anybody(self, crm: CrmUnderTest) -> None:
-        number = crm.number(next(iter(crm.known)))
         adapter = crm.adapter()
-        with without_io("what replaying returns asks nobody"):
-            replay = detach(replayed(adapter, number))
-            await self.ends(replay, "a lookup without recordings must end")
+        for key in crm.one_of_each_kind():
+            with without_io("what replaying returns asks nobody"):
+                replay = detach(replayed(adapter, key))
+                await self.ends(replay, "a lookup without recordings must end")
+            assert replay.result() == (), "without a recording nobody can be found"
         await adapter.close()
-        assert replay.result() == (), "without a recording nobody can be found"
 
     async def finds_again(self, crm: CrmUnderTest, adapter: Adapter) -> None:
         """Look every known number up, again while it fails for a moment: the proxy tries again too."""
-        for number, name in crm.known.items():
-            assert_is_contact(await asyncio.wait_for(until_available(adapter, crm.number(number)), self.patience), name)
+        for key, name in crm.known_keys().items():
+            assert_is_contact(await asyncio.wait_for(until_available(adapter, key), self.patience), name)
 
     async def ends(self, task: "asyncio.Task[Any]", otherwise: str = "what was cancelled must end") -> None:
         """Wait for a task that must end, such as a lookup that was cancelled."""

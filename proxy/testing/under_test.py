@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import get_type_hints
+from itertools import zip_longest
+from typing import ClassVar, get_type_hints
 
-from proxy.adapter import Adapter, PhoneNumber
+from proxy.adapter import Adapter, By, CustomerNumber, Key, PhoneNumber
+from proxy.keys import kind_of
 from proxy.phone import parse_number
 from proxy.testing import behaviours
 from proxy.testing.http_crm import HttpCrm, Request
@@ -20,10 +22,16 @@ class CrmUnderTest(ABC):
     one of them overrides `come_back` too.
     """
 
-    known: Mapping[str, str]
+    known: Mapping[str, str] = {}
     """Numbers in any spelling of the home region, and the names that the CRM has for them; two at least"""
-    unknown: Sequence[str]
+    unknown: Sequence[str] = ()
     """Valid numbers that the CRM does not have; one at least"""
+    known_customers: Mapping[str, str] = {}
+    """Customer numbers as callers key them, and the names that the CRM has for them; two at least, if any"""
+    unknown_customers: Sequence[str] = ()
+    """Customer numbers that the CRM does not have; one at least, if it knows any"""
+    by: ClassVar[frozenset[By] | None] = None
+    """What this adapter is asked by, where its options leave it less than its class is `asked_by`"""
     region: str = "TR"
     secrets: Sequence[str] = ()
     """Secrets among the adapter's options, which `rehearse` must not show; also as they are sent, such as in Base64"""
@@ -74,6 +82,20 @@ class CrmUnderTest(ABC):
     def number(self, text: str) -> PhoneNumber:
         """Return one of the numbers as adapters get it."""
         return phone(text, self.region)
+
+    def known_keys(self) -> dict[Key, str]:
+        """Return all that the CRM knows, of both kinds in turn, with the names; what comes first is one of each."""
+        numbers = [(self.number(text), name) for text, name in self.known.items()]
+        customers = [(CustomerNumber(text), name) for text, name in self.known_customers.items()]
+        return {key: name for pair in zip_longest(numbers, customers) for key, name in filter(None, pair)}
+
+    def unknown_keys(self) -> list[Key]:
+        """Return all that the CRM does not know."""
+        return [*map(self.number, self.unknown), *map(CustomerNumber, self.unknown_customers)]
+
+    def one_of_each_kind(self) -> list[Key]:
+        """Return a phone number and a customer number that the CRM knows, as far as there are such."""
+        return list({kind_of(key): key for key in reversed(self.known_keys())}.values())
 
 
 class HttpCrmUnderTest(CrmUnderTest):

@@ -10,9 +10,21 @@ from urllib.parse import quote
 
 import pytest
 
-from proxy.adapter import Adapter, AdapterConfig, AdapterError, Contact, PhoneNumber, Rehearsed
+from proxy.adapter import (
+    Adapter,
+    AdapterConfig,
+    AdapterError,
+    By,
+    Contact,
+    CustomerNumber,
+    Key,
+    PhoneNumber,
+    Rehearsed,
+    Unavailable,
+)
 from proxy.detached import detach
 from proxy.testing import AdapterContract, CrmUnderTest, phone
+from proxy.testing.parts import assert_is_discreet
 
 NAMES = {"0530 123 45 67": "Ayşe", "0531 123 45 67": "Ali"}
 SECRET = "ge/heim"
@@ -22,6 +34,9 @@ IS_INTERRUPTED = "test_completes_after_it_was_cancelled_or_closed_early"
 FORGETS = "test_forgets_at_any_time_and_asks_again"
 REHEARSES = "test_rehearses_a_lookup_sends_nothing_and_shows_no_secret"
 REPLAYS = "test_replays_without_asking_anybody"
+FINDS_CUSTOMERS = "test_finds_a_known_customer_number"
+CONCURRENT = "test_gives_each_of_many_concurrent_lookups_its_own_contact"
+FINDS_NO_OTHERS = "test_does_not_find_an_unknown_customer_number"
 IS_BUILT = "test_is_built_without_io_and_outside_of_a_running_loop"
 
 
@@ -60,6 +75,21 @@ class Replay(Plain):
         raise AdapterError("nothing was recorded")
 
 
+CUSTOMERS = {"12345": "Ayşe", "00678": "Ali"}
+
+
+class Keyed(Able):
+    """Is asked by customer numbers too."""
+
+    asked_by = frozenset(By)
+
+    async def lookup(self, key: Key) -> Contact | None:
+        if isinstance(key, PhoneNumber):
+            return self.contacts.get(key)
+        names = [name for number, name in CUSTOMERS.items() if key.is_in(number)]
+        return Contact(names[0], customer_number=key.digits) if names else None
+
+
 class PlainCrm(CrmUnderTest):
     known = NAMES
     unknown = ("0532 123 45 67",)
@@ -76,6 +106,15 @@ class AbleCrm(PlainCrm):
         return self.made(AdapterConfig())
 
 
+class KeyedCrm(PlainCrm):
+    made = Keyed
+    known_customers = CUSTOMERS
+    unknown_customers: Sequence[str] = ("9",)
+
+    def adapter(self) -> Keyed:
+        return self.made(AdapterConfig())
+
+
 class TestPlain(AdapterContract):
     crm_class = PlainCrm
 
@@ -84,12 +123,16 @@ class TestAble(AdapterContract):
     crm_class = AbleCrm
 
 
-async def outcome(test: str, **methods: object) -> None:
+class TestKeyed(AdapterContract):
+    crm_class = KeyedCrm
+
+
+async def outcome(test: str, *contracts: AdapterContract, **methods: object) -> None:
     """Run one test of the contract against an able adapter that has some methods in the place of its own."""
-    contract, crm = TestAble(), AbleCrm()
+    contract = contracts[0] if contracts else TestAble()
+    crm: Any = contract.crm_class()
     contract.patience = 0.3  # type: ignore[misc]
-    wrong: Any = type("Wrong", (Able,), methods)
-    crm.made = wrong
+    crm.made = type("Wrong", (crm.made,), methods)
     await getattr(contract, test)(crm)
 
 
@@ -328,3 +371,109 @@ async def test_a_replay_may_find_nobody() -> None:
         return None
 
     await outcome(REPLAYS, lookup=lookup, replaying=lambda adapter, _: adapter)
+
+
+# ---------------------------------------------------------------------------------------- customer numbers
+
+
+def test_customer_numbers_are_left_out_where_the_crm_knows_none() -> None:
+    assert names_of_tests(TestKeyed) - names_of_tests(TestAble) == {FINDS_CUSTOMERS, FINDS_NO_OTHERS}
+
+
+def test_both_kinds_are_tried_in_turn() -> None:
+    crm = KeyedCrm()
+    kinds = [type(key) for key in crm.known_keys()]
+    assert kinds == [PhoneNumber, CustomerNumber] * 2
+    assert crm.one_of_each_kind() == list(crm.known_keys())[1::-1]
+    assert crm.unknown_keys() == [phone("0532 123 45 67"), CustomerNumber("9")]
+    assert list(PlainCrm().known_keys().values()) == list(NAMES.values())
+
+
+class OnlyPhoneNumbers(KeyedCrm):
+    by = frozenset({By.PHONE_NUMBER})
+
+
+class NobodyKnown(CrmUnderTest):
+    """Whoever wrote it has not come to the numbers yet."""
+
+    unknown_customers = ("9",)
+
+    def adapter(self) -> Keyed:
+        return Keyed(AdapterConfig())
+
+
+class NoCustomers(NobodyKnown):
+    known = NAMES
+
+
+class OnlyCustomers(NobodyKnown):
+    known_customers = CUSTOMERS
+    by = frozenset({By.CUSTOMER_NUMBER})
+
+
+def contract_of(crm: type[CrmUnderTest]) -> Any:
+    contract: Any = type("Contract", (AdapterContract,), {"crm_class": crm})
+    return contract()
+
+
+@pytest.mark.parametrize(
+    ("crm", "told"),
+    [
+        (NoCustomers, "nothing tests lookups by customer_number: give known_customers in NoCustomers"),
+        (
+            NobodyKnown,
+            "nothing tests lookups by (phone_number: give known|customer_number: give known_customers) in No",
+        ),
+    ],
+)
+async def test_an_adapter_is_tested_with_all_that_it_is_asked_by(crm: type[CrmUnderTest], told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        await getattr(contract_of(crm), IS_BUILT)(crm())
+
+
+@pytest.mark.parametrize("crm", [OnlyPhoneNumbers, OnlyCustomers])
+async def test_where_options_leave_an_adapter_only_one_kind_the_other_needs_no_test(crm: type[CrmUnderTest]) -> None:
+    contract = contract_of(crm)
+    for test in (IS_BUILT, FINDS_CUSTOMERS, REHEARSES, IS_INTERRUPTED, CONCURRENT):
+        if (run := getattr(contract, test)) is not None:
+            await run(crm())
+
+
+async def test_an_unknown_customer_number_is_needed_too() -> None:
+    class Complete(KeyedCrm):
+        unknown_customers = ()
+
+    with pytest.raises(AssertionError, match="unknown_customers of Complete needs one at least"):
+        await getattr(contract_of(Complete), FINDS_NO_OTHERS)(Complete())
+
+
+@pytest.mark.parametrize(
+    ("test", "found", "message"),
+    [
+        (FINDS_CUSTOMERS, None, r"assert \[\] == \['Ayşe'\]"),
+        (FINDS_CUSTOMERS, Contact("Ali"), r"assert \['Ali'\] == \['Ayşe'\]"),
+        (FINDS_NO_OTHERS, Contact("Ayşe"), r"== \(\)"),
+        (CONCURRENT, Contact("Ayşe"), "== "),
+    ],
+)
+async def test_whoever_finds_the_wrong_customer_fails(test: str, found: object, message: str) -> None:
+    async def lookup(adapter: Keyed, key: Key) -> object:
+        return adapter.contacts.get(key) if isinstance(key, PhoneNumber) else found
+
+    with pytest.raises(AssertionError, match=message):
+        await outcome(test, TestKeyed(), lookup=lookup)
+
+
+@pytest.mark.parametrize(("message", "is_discreet"), [("lost 12345 on the way", False), ("status 412345", True)])
+async def test_a_message_must_not_hold_a_customer_number(message: str, *, is_discreet: bool) -> None:
+    error = Unavailable(message)
+    if is_discreet:
+        assert_is_discreet(error, CustomerNumber("12345"))
+        return
+    with pytest.raises(AssertionError, match="must not hold the number"):
+        assert_is_discreet(error, CustomerNumber("12345"))
+
+
+async def test_what_completes_must_leave_the_customer_number() -> None:
+    with pytest.raises(AssertionError, match="keeps a contact's id, name and numbers"):
+        await outcome(COMPLETES, TestKeyed(), complete=changing(customer_number="1"))
