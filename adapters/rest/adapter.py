@@ -5,7 +5,8 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice, product
 
-from adapters.placeholders import contact_values, number_values
+from adapters.holding import can_be_checked, can_be_the_callers
+from adapters.placeholders import contact_values, key_values
 from adapters.rest.answer import Reading
 from adapters.rest.asking import Asking, session_of
 from adapters.rest.errors import check_status
@@ -17,13 +18,14 @@ from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS
 from adapters.rest.steps import FurtherStep, KeptMap, is_there
 from adapters.rest.template import Value, Values, read_template, templates_in
 from adapters.rest.transport import Http, Recorded, Transport
-from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
+from proxy.adapter import Adapter, AdapterError, By, Contact, Inspection, Key, PhoneNumber, Rehearsed, as_text
 
 
 class RestAdapter(Adapter):
     """Asks as the TOML says, and finds contacts in the JSON that is answered."""
 
     Config = RestConfig
+    asked_by = frozenset(By)
 
     def __init__(self, config: RestConfig, transport: Transport | None = None) -> None:
         self._config = config
@@ -36,7 +38,14 @@ class RestAdapter(Adapter):
         self._search = Prepared(config)
         templates = templates_in(list(config.parts().values()))
         self._lists = [each for template in templates for each in template.placeholders if each.terms == (NUMBERS,)]
-        self._reading = Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers)
+        self._reading = Reading(
+            config,
+            config.fields,
+            name=config.name,
+            key=config.id,
+            numbers=config.numbers,
+            customer_number=config.customer_number,
+        )
         self._each: Mapping[str, Sequence[str]] = {
             name: [plain(v) for v in values] for name, values in config.each.items()
         }
@@ -51,7 +60,7 @@ class RestAdapter(Adapter):
             for kept in self._maps:
                 kept.keep()
 
-    async def lookup(self, key: PhoneNumber) -> list[Contact]:
+    async def lookup(self, key: Key) -> list[Contact]:
         """Return the contacts in the CRM's answers, up to the first with one that can be the caller's.
 
         Raises AdapterError.
@@ -62,13 +71,12 @@ class RestAdapter(Adapter):
         try:
             while True:
                 while len(under_way) < self._config.at_once and (values := next(searches, None)) is not None:
-                    under_way.append(asyncio.ensure_future(self._found(values)))
+                    under_way.append(asyncio.ensure_future(self._found(values, key)))
                 if not under_way:
                     break
                 contacts = await under_way[0]
                 under_way.pop(0)
-                texts = (text for contact in contacts for text in contact.numbers)
-                if any(not contact.numbers for contact in contacts) or any(key.found_in(texts)):
+                if can_be_the_callers(key, contacts):
                     return contacts
                 seen += contacts
         finally:
@@ -86,9 +94,9 @@ class RestAdapter(Adapter):
         found = self._reading.first(self._reading.answer(await self._asking.ask(self._search, values)))
         return contact if found is None else contact.with_fields(found.fields)
 
-    async def complete(self, contact: Contact, number: PhoneNumber) -> AsyncIterator[Contact]:
+    async def complete(self, contact: Contact, key: Key) -> AsyncIterator[Contact]:
         """Yield the contact with what the steps and maps add, as they do; first when all that is required is there."""
-        values = self._values(number)
+        values = self._values(key)
         first_failure: AdapterError | None = None
         left = sum(step.is_required for step in self._steps)
         if left == 0 and (self._steps or self._maps):
@@ -135,26 +143,29 @@ class RestAdapter(Adapter):
         else:
             await self._transport.send(Request("GET", f"{self._config.origin()}/", {}))
 
-    async def inspect(self, number: PhoneNumber) -> Inspection:
-        """Ask for a number that nobody has; a source that enriches has nothing to ask for."""
-        needs = self._search.names - self._asking.names - {*REST_FORMS, NUMBER, NUMBERS, *self._each}
+    async def inspect(self, key: Key) -> Inspection:
+        """Ask for a key that nobody has; a source that enriches has nothing to ask for."""
+        needs = self._search.names - self._asking.names - {*self._values(key), NUMBER, NUMBERS, *self._each}
         started = time.perf_counter()
-        found = () if needs else await self.lookup(number)
+        found = () if needs else await self.lookup(key)
         seconds = time.perf_counter() - started
-        told = "record: is there for a number that nobody has, and without numbers - allowed: numbers, to be checked"
-        problems = [told] if any(not contact.numbers for contact in found) else []
+        checked = "numbers" if isinstance(key, PhoneNumber) else "customer_number"
+        told = (
+            f"record: is there for a number that nobody has, and without {checked} - allowed: {checked}, to be checked"
+        )
+        problems = [told] if any(not can_be_checked(contact, key) for contact in found) else []
         for kept in self._maps:
             try:
                 await kept.value("")
             except AdapterError as exc:
                 problems.append(f"maps.{exc} - allowed: a list that can be read")
-        unchecked = "numbers: is not given, so whatever the CRM finds is taken for the caller"
-        notes = [] if needs or self._config.numbers else [unchecked]
+        unchecked = f"{checked}: is not given, so whatever the CRM finds is taken for the caller"
+        notes = [] if needs or getattr(self._config, checked) else [unchecked]
         return Inspection(self._config.names_of_fields(), frozenset(needs), problems, notes, seconds)
 
-    def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
-        """Return the requests for a number, without sending them."""
-        return rehearsed(self._config, self._values(number), list(self._searches(number)))
+    def rehearse(self, key: Key) -> list[Rehearsed]:
+        """Return the requests for a key, without sending them."""
+        return rehearsed(self._config, self._values(key), list(self._searches(key)))
 
     def replaying(self, recordings: Sequence[bytes]) -> "RestAdapter":
         """Return an adapter whose requests are answered, in their order, by recordings. Raises ValueError."""
@@ -169,18 +180,17 @@ class RestAdapter(Adapter):
             kept.close()
         await self._transport.close()
 
-    async def _found(self, values: Values) -> list[Contact]:
-        return self._reading.contacts(self._reading.answer(await self._asking.ask(self._search, values)))
+    async def _found(self, values: Values, key: Key) -> list[Contact]:
+        return self._reading.contacts(self._reading.answer(await self._asking.ask(self._search, values)), key)
 
-    def _values(self, number: PhoneNumber) -> dict[str, Value]:
-        return {**number_values(number, REST_FORMS)}
+    def _values(self, key: Key) -> dict[str, Value]:
+        return {**key_values(key, REST_FORMS)}
 
-    def _searches(self, number: PhoneNumber) -> Iterator[dict[str, Value]]:
+    def _searches(self, key: Key) -> Iterator[dict[str, Value]]:
         """Yield the values of each request of a lookup."""
-        forms = self._values(number)
-        spellings = list(
-            dict.fromkeys(filter(None, (_spelled(spelling, forms) for spelling in self._config.spellings)))
-        )
+        forms = self._values(key)
+        written = self._config.spellings if isinstance(key, PhoneNumber) else []
+        spellings = list(dict.fromkeys(filter(None, (_spelled(spelling, forms) for spelling in written))))
         forms[NUMBERS] = spellings
         if any(each.value(forms) in ([], "") for each in self._lists):
             return  # a CRM may take a list of no numbers for all contacts

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from adapters.holding import can_be_checked
 from adapters.rest.errors import check_status, code_of, seconds_of_rest
 from adapters.rest.sections import Answered, Throttle
-from proxy.adapter import AdapterError, Contact, Scalar, Unavailable, as_text
+from proxy.adapter import AdapterError, Contact, Key, PhoneNumber, Scalar, Unavailable, as_text
 
 Compiled = jmespath.parser.ParsedResult
 
@@ -86,7 +87,7 @@ class Rest:
 class Reading:
     """How to read the answers to one kind of request."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one expression each
         self,
         answered: Answered,
         fields: Mapping[str, str],
@@ -94,6 +95,7 @@ class Reading:
         name: str | None = None,
         key: str | None = None,
         numbers: str | None = None,
+        customer_number: str | None = None,
     ) -> None:
         self._error = compiled(answered.error)
         self._unknown = compiled(answered.unknown)
@@ -102,6 +104,7 @@ class Reading:
         path = _PATH.fullmatch(answered.record)
         self._path = path[1].split(".") if path is not None else []
         self._name, self._id, self._numbers = compiled(name), compiled(key), compiled(numbers)
+        self._customer_number = compiled(customer_number)
         self._fields = {field: jmespath.compile(expression) for field, expression in fields.items()}
 
     def answer(self, answer: Answer) -> Any:  # noqa: ANN401 - any JSON
@@ -121,18 +124,21 @@ class Reading:
             raise AdapterError(f"the CRM answers that it failed{code and f' ({code})'}")
         return said
 
-    def contacts(self, answer: object) -> list[Contact]:
+    def contacts(self, answer: object, key: Key) -> list[Contact]:
         """Return the contacts in an answer; none when the CRM says that there are none. Raises AdapterError.
 
-        When the numbers are to be read, records without any are left out: they would pass for anybody's.
+        When what tells whether they hold the key is to be read, records without it are left out: they would pass for
+        anybody's.
         """
         contacts = [self._contact(record) for record in self.records(answer)]
-        if self._numbers is None:
+        is_by_phone = isinstance(key, PhoneNumber)
+        if (self._numbers if is_by_phone else self._customer_number) is None:
             return contacts
-        with_numbers = [contact for contact in contacts if contact.numbers]
-        if contacts and not with_numbers:
-            raise AdapterError("what the CRM answers has no record with what the option numbers says")
-        return with_numbers
+        checkable = [contact for contact in contacts if can_be_checked(contact, key)]
+        if contacts and not checkable:
+            option = "numbers" if is_by_phone else "customer_number"
+            raise AdapterError(f"what the CRM answers has no record with what the option {option} says")
+        return checkable
 
     def first(self, answer: object) -> Contact | None:
         """Return name and fields of the first record; None when there is none. Raises AdapterError."""
@@ -171,7 +177,8 @@ class Reading:
         name, key = _text(found(self._name, record)), _text(found(self._id, record))
         if not (name or key or any(value is not None for value in fields.values())):
             raise AdapterError("what the CRM answers has a record with nothing in it that the options name")
-        return Contact(name, fields, self._numbers_of(record), key)
+        customer_number = _text(found(self._customer_number, record))
+        return Contact(name, fields, self._numbers_of(record), key, customer_number)
 
     def _fields_of(self, record: Mapping[str, object]) -> dict[str, Scalar]:
         return {name: scalar(found(expression, record)) for name, expression in self._fields.items()}

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from adapters.placeholders import refuse_none, refuse_wrong_names
+from adapters.placeholders import CUSTOMER_NUMBER, by_of, forms_for, refuse_none, refuse_wrong_names
 from adapters.rest.access import Basic, SecretHeader
 from adapters.rest.manners import LONGEST_WAIT
 from adapters.rest.requests import Expression, RequestOptions, plain, stands_in_text, unescaped, with_fixed_host
@@ -35,6 +35,7 @@ MOST_REQUESTS = 40
 Further = TypeVar("Further", bound=RequestOptions)
 
 _FORMS = (*REST_FORMS, NUMBER, NUMBERS)
+_TAKEN = frozenset({*_FORMS, CUSTOMER_NUMBER, TOKEN})
 
 _GIVING = frozenset({"secrets", "each", "login", "oauth2"})
 """The options that make placeholders; where one of them is wrong, nobody can tell which there are."""
@@ -51,6 +52,9 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     id: Expression | None = Field(default=None, description="In the record: the CRM's own key")
     numbers: Expression | None = Field(
         default=None, description="In the record: its numbers; a record without is no match"
+    )
+    customer_number: Expression | None = Field(
+        default=None, description="In the record: the number that the customer knows"
     )
     fields: dict[str, Expression] = Field(default={}, description="In the record: what the rules ask about")
     steps: list[Step] = Field(default=[], description="Further requests about the contact that was found")
@@ -100,13 +104,13 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     def _placeholders_are_known(cls, template: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - of several fields
         if info.data.keys() >= _GIVING:
             given = _given(info.data)
-            refuse_wrong_names(names_in(plain(template)) - given, info, "{%s}", (*_FORMS, *sorted(given)))
+            refuse_wrong_names(names_in(plain(template)), info, "{%s}", _FORMS, given)
         return template
 
     @field_validator("each", "secrets", "maps")
     @classmethod
     def _names_are_free(cls, named: dict[str, Any]) -> dict[str, Any]:
-        if taken := set(named) & {*_FORMS, TOKEN}:
+        if taken := set(named) & _TAKEN:
             raise ValueError(f"has {min(taken)!r}, which is taken - allowed: any other name")
         return named
 
@@ -114,9 +118,10 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @classmethod
     def _steps_know_what_they_name(cls, steps: list[Step], info: ValidationInfo) -> list[Step]:
         data = info.data
-        if (info.context or {}).get("role") == "enrich" or not data.keys() >= {*_GIVING, "fields"}:
+        if (info.context or {}).get("role") == "enrich" or not data.keys() >= {*_GIVING, CUSTOMER_NUMBER, "fields"}:
             return steps
-        known = {*REST_FORMS, *(_given(data) - set(data.get("each") or {})), *data["fields"], "id", "name"}
+        known = {*forms_for(info, REST_FORMS), *(_given(data) - set(data.get("each") or {}))}
+        known |= {*data["fields"], *_about_itself(data)}
         for step in steps:
             _refuse(f"{step.step!r}", step.placeholders() - known, known)
             known |= set(step.fields)
@@ -125,10 +130,10 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @field_validator("maps")
     @classmethod
     def _maps_are_the_same_for_all_callers(cls, maps: dict[str, Map], info: ValidationInfo) -> dict[str, Map]:
-        if not info.data.keys() >= {*_GIVING, "fields", "steps"}:
+        if not info.data.keys() >= {*_GIVING, CUSTOMER_NUMBER, "fields", "steps"}:
             return maps
         known = _given(info.data) - set(info.data.get("each") or {})
-        fields = {*(info.data.get("fields") or {}), "id", "name"}
+        fields = {*(info.data.get("fields") or {}), *_about_itself(info.data)}
         fields |= {name for step in info.data.get("steps") or [] for name in step.fields}
         for name, each in maps.items():
             _refuse(f"{name!r}", each.placeholders() - known, known)
@@ -144,13 +149,17 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         known = set(info.data.get("secrets") or {})
         for request in login.requests if login is not None and "secrets" in info.data else []:
             _refuse("a request", request.placeholders() - known, known)
-            if taken := set(request.values) & {*_FORMS, TOKEN}:
+            if taken := set(request.values) & _TAKEN:
                 raise ValueError(f"values has {min(taken)!r}, which is taken - allowed: any other name")
             known |= set(request.values)
         return login
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
+        by, only_enriches = by_of(info), (info.context or {}).get("role") == "enrich"
+        if len(by) > 1 and not only_enriches:
+            told = f"a request is for one kind of number, and by has {' and '.join(sorted(by))}"
+            raise ValueError(f"{told} - allowed: one of them, and another source for the other")
         refuse_none(self.placeholders() - self.given() - set(self.each), info, "{%s}")
         ways = [self.bearer, self.basic, self.header, self.oauth2]
         if sum(way is not None for way in ways) > 1:
@@ -162,9 +171,9 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         self._fields_have_names_of_their_own()
         self._headers_are_set_once()
         self._hosts_are_the_same()
-        self._values_cannot_end_a_text()
+        self._values_cannot_end_a_text({*_FORMS} if only_enriches else {*_FORMS, *forms_for(info, ())})
         self._spellings_and_each_are_used_well()
-        if (info.context or {}).get("role") == "enrich":
+        if only_enriches:
             self._only_adds_fields()
         elif not (self.name or self.id or self.fields):
             raise ValueError("says nothing about a contact - allowed: at least one of name, id and fields")
@@ -173,7 +182,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     def _fields_have_names_of_their_own(self) -> None:
         """Refuse a field that a step could not name: the log-in's user, say, would be asked about in its place."""
         names = {*self.fields, *(name for step in self.steps for name in step.fields)}
-        if taken := names & {*_FORMS, TOKEN, *self.given()}:
+        if taken := names & {*_TAKEN, *self.given()}:
             raise ValueError(f"fields has {min(taken)!r}, which is taken - allowed: any other name")
 
     def _spellings_and_each_are_used_well(self) -> None:
@@ -195,8 +204,9 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
             raise ValueError(f"each and spellings make {needed} requests for one lookup - allowed: at most {most}{why}")
 
     def _only_adds_fields(self) -> None:
-        if not self.fields or self.name or self.id or self.numbers:
-            raise ValueError("an enriching source only adds fields - allowed: fields, without name, id and numbers")
+        if not self.fields or self.name or self.id or self.numbers or self.customer_number:
+            told = "an enriching source only adds fields"
+            raise ValueError(f"{told} - allowed: fields, without name, id, numbers and customer_number")
         if self.each:
             raise ValueError("an enriching source sends one request - allowed: no each")
 
@@ -216,10 +226,11 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
         if any(other.origin() not in {None, self.origin()} for other in others):
             raise ValueError("steps, maps and login name another host than url - allowed: the same, or only a path")
 
-    def _values_cannot_end_a_text(self) -> None:
+    def _values_cannot_end_a_text(self, digits: set[str]) -> None:
+        """Refuse a value between quotes that it could end; those of the names in `digits` cannot."""
         free = {*self.fields, *(name for step in self.steps for name in step.fields), "id", "name"}
         for request in (self, *self.steps):
-            names = free | (request.placeholders() - set(_FORMS) - self.given() - set(self.each))
+            names = free | (request.placeholders() - digits - self.given() - set(self.each))
             for part, template in request.parts().items():
                 for name in unescaped(template, names):
                     raise ValueError(
@@ -276,6 +287,11 @@ def _given(data: Mapping[str, Any]) -> set[str]:
     login, oauth2 = data.get("login"), data.get("oauth2")
     logged_in = {name for request in (login.requests if login else []) for name in request.values}
     return {*(data.get("secrets") or {}), *(data.get("each") or {}), *logged_in, *({TOKEN} if oauth2 else ())}
+
+
+def _about_itself(data: Mapping[str, Any]) -> set[str]:
+    """Return what a contact has beside its fields that may be asked about, from the options that are read already."""
+    return {"id", "name", *([CUSTOMER_NUMBER] if data.get(CUSTOMER_NUMBER) else ())}
 
 
 def _refuse(what: str, wrong: set[str], known: set[str]) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from adapters.placeholders import NUMBER_FORMS, refuse_none, refuse_wrong_names
+from adapters.placeholders import NUMBER_FORMS, by_of, refuse_none, refuse_wrong_names
 from adapters.rest.access import Login, OAuth2
 from adapters.rest.requests import Expression, RequestOptions, Text
 from adapters.rest.template import names_in
-from proxy.adapter import AdapterConfig, SecretStr
+from proxy.adapter import AdapterConfig, By, SecretStr
 
 NEVER_UNKNOWN = frozenset({401, 403, 408, 429})
 """Statuses that always mean trouble."""
@@ -156,6 +156,8 @@ class Vocabulary(AdapterConfig):
     @field_validator("spellings")
     @classmethod
     def _spellings_are_of_the_number(cls, spellings: list[str], info: ValidationInfo) -> list[str]:
+        if By.PHONE_NUMBER not in by_of(info):
+            raise ValueError("are those of a telephone number, by which this source is not asked - allowed: none")
         for spelling in spellings:
             names = names_in(spelling)
             refuse_none(names, info, "{%s}")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from functools import partial
 
 from cachetools import TLRUCache
@@ -48,7 +49,12 @@ class FurtherStep:
 
     async def taken(self, contact: Contact, values: Values) -> Contact:
         """Return the contact with what the step adds; as it is where there is nothing to ask. Raises AdapterError."""
-        about = {"id": contact.id, "name": contact.name, **contact.fields}
+        about = {
+            "id": contact.id,
+            "name": contact.name,
+            "customer_number": contact.customer_number,
+            **contact.fields,
+        }
         wanted = contact_values(contact, self._prepared.names - values.keys() - self._asking.names)
         if wanted is None or (self._when is not None and not holds(self._when, about)):
             return contact
@@ -65,7 +71,7 @@ class FurtherStep:
                 raise _named(exc, self.name) from exc
             kept[key] = added
         whole = contact.with_fields(added.fields)
-        return whole if whole.name or not added.name else Contact(added.name, whole.fields, whole.numbers, whole.id)
+        return whole if whole.name or not added.name else replace(whole, name=added.name)
 
 
 class KeptMap:

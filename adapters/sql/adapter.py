@@ -5,7 +5,8 @@ from textwrap import dedent
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.placeholders import NUMBER_FORMS, contact_values, number_values
+from adapters.holding import can_be_the_callers, is_held
+from adapters.placeholders import NUMBER_FORMS, contact_values, key_values
 from adapters.sql.connections import Answer, Connections, Values
 from adapters.sql.databases import MOST_ROWS
 from adapters.sql.errors import NO_OPTION
@@ -14,13 +15,14 @@ from adapters.sql.options import SqlConfig
 from adapters.sql.rows import contact_of, contacts_of, has_numbers
 from adapters.sql.spellings import keys_of
 from adapters.sql.statement import NUMBERS, Statement
-from proxy.adapter import Adapter, AdapterError, Contact, Inspection, PhoneNumber, Rehearsed, as_text
+from proxy.adapter import Adapter, AdapterError, By, Contact, Inspection, Key, PhoneNumber, Rehearsed, as_text
 
 
 class SqlAdapter(Adapter):
     """Runs prepared SELECTs for each lookup, one after another."""
 
     Config = SqlConfig
+    asked_by = frozenset(By)
 
     def __init__(self, config: SqlConfig) -> None:
         self._config = config
@@ -36,17 +38,18 @@ class SqlAdapter(Adapter):
         else:
             self._connections = Connections(engine, self._config.pool_size)
 
-    async def lookup(self, key: PhoneNumber) -> list[Contact]:
+    async def lookup(self, key: Key) -> list[Contact]:
         """Return a contact for each row, up to the first statement that finds the caller. Raises AdapterError."""
         values = values_of(key)
         found: list[Contact] = []
-        for statement in self._statements:
+        statements = [statement for _, statement in self._asked_about(key)]
+        for statement in statements:
             answer = await self._run(statement, values)
-            contacts = contacts_of(answer.rows)
+            contacts = contacts_of(answer.rows, key)
             found += contacts
-            if answer.is_cut and not _some_hold(key, contacts):  # as without a WHERE: nobody knows what else there is
+            if answer.is_cut and not is_held(key, contacts):  # as without a WHERE: nobody knows what else there is
                 raise AdapterError(f"the statement finds more than {MOST_ROWS} rows for one caller")
-            if statement is self._statements[-1] or any(not c.numbers for c in contacts) or _some_hold(key, contacts):
+            if statement is statements[-1] or can_be_the_callers(key, contacts):
                 break
         return found
 
@@ -63,18 +66,17 @@ class SqlAdapter(Adapter):
         """Return when the database answers. Raises AdapterError."""
         await self._opened().ping()
 
-    async def inspect(self, number: PhoneNumber) -> Inspection:
-        """Run each statement for a number that nobody has, and look at how the database goes about it."""
+    async def inspect(self, key: Key) -> Inspection:
+        """Run each statement for a key that nobody has, and look at how the database goes about it."""
         is_one = self._config.statement is not None
         statements = {
-            "statement" if is_one else f"statements.{place}": statement
-            for place, statement in enumerate(self._statements, 1)
+            "statement" if is_one else f"statements.{place}": statement for place, statement in self._asked_about(key)
         }
-        return await inspect(self._opened(), self._config.kind_of_database(), statements, values_of(number))
+        return await inspect(self._opened(), self._config.kind_of_database(), statements, key, values_of(key))
 
-    def rehearse(self, number: PhoneNumber) -> list[Rehearsed]:
+    def rehearse(self, key: Key) -> list[Rehearsed]:
         """Return the statements with what is bound to their placeholders, without running them."""
-        values = values_of(number)
+        values = values_of(key)
         return [
             Rehearsed(
                 f"statement {place} of {len(self._statements)}",
@@ -85,12 +87,20 @@ class SqlAdapter(Adapter):
                     ]
                 ),
             )
-            for place, statement in enumerate(self._statements, 1)
+            for place, statement in self._asked_about(key)
         ]
 
     async def close(self) -> None:
         if self._connections is not None:
             await self._connections.close()
+
+    def _asked_about(self, key: Key) -> list[tuple[int, Statement]]:
+        """Return the statements that are run for such a key, in order, each with its place among all."""
+        return [
+            (place, statement)
+            for place, statement in enumerate(self._statements, 1)
+            if self._config.asks(statement, key)
+        ]
 
     def _opened(self) -> Connections:
         if self._trouble:
@@ -107,11 +117,9 @@ class SqlAdapter(Adapter):
         return answer
 
 
-def _some_hold(key: PhoneNumber, contacts: Sequence[Contact]) -> bool:
-    return any(key.found_in(text for contact in contacts for text in contact.numbers))
-
-
-def values_of(key: PhoneNumber) -> dict[str, str | Sequence[str]]:
+def values_of(key: Key) -> dict[str, str | Sequence[str]]:
     """Return what the placeholders stand for when a contact is looked for."""
-    forms = {name: as_text(value) for name, value in number_values(key, NUMBER_FORMS).items()}
+    forms = {name: as_text(value) for name, value in key_values(key, NUMBER_FORMS).items()}
+    if not isinstance(key, PhoneNumber):
+        return {**forms}
     return {**forms, **keys_of(key), NUMBERS: list(dict.fromkeys(forms.values()))}

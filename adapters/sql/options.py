@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.placeholders import refuse_none, refuse_wrong_names
+from adapters.placeholders import CUSTOMER_NUMBER, by_of, refuse_none, refuse_wrong_names
 from adapters.sql.databases import check_driver, check_file, check_options, drivername, kind_of, make_engine, read_url
 from adapters.sql.statement import FORMS, Statement, read_statement
-from proxy.adapter import AdapterConfig, SecretStr
+from proxy.adapter import AdapterConfig, By, Key, PhoneNumber, SecretStr
 
 PLACE = "Where the database is, when there is no url"
 
@@ -22,6 +22,11 @@ UNKNOWN_KIND = "mssql"
 
 def _folder(context: Any) -> Path:  # noqa: ANN401 - pydantic's
     return Path((context or {}).get("folder", "."))
+
+
+def _role(context: Any) -> str | None:  # noqa: ANN401 - pydantic's
+    role: str | None = (context or {}).get("role")
+    return role
 
 
 def _country_code(context: Any) -> str:  # noqa: ANN401 - pydantic's
@@ -34,19 +39,27 @@ def _check_literal(literal: str) -> str:
     return literal
 
 
-def _check_statement(written: str, info: ValidationInfo) -> str:
-    if "literals" not in info.data:  # told already; what is in braces cannot be known
-        return written
+def _read(written: str, info: ValidationInfo) -> Statement:
     url: SecretStr | None = info.data.get("url")
-    statement = read_statement(
+    return read_statement(
         written,
         kind=kind_of(make_url(url.get_secret_value())) if url else info.data.get("kind") or UNKNOWN_KIND,
         literals=info.data["literals"],
         country_code=_country_code(info.context),
         procedures=info.data.get("procedures", False),
     )
+
+
+def _check_statement(written: str, info: ValidationInfo) -> str:
+    if "literals" not in info.data:  # told already; what is in braces cannot be known
+        return written
+    statement = _read(written, info)
     refuse_wrong_names(statement.names, info, ":%s", FORMS)
     refuse_none(statement.names, info, ":%s")
+    others = statement.names - {CUSTOMER_NUMBER}
+    if _role(info.context) == "find" and CUSTOMER_NUMBER in statement.names and others:
+        told = f"has :{CUSTOMER_NUMBER} beside :{min(others)}, and nobody is looked for by both"
+        raise ValueError(f"{told} - allowed: one of them, and statements for the other")
     return written
 
 
@@ -82,6 +95,7 @@ class SqlConfig(AdapterConfig):
     pool_size: int = Field(default=5, ge=1, le=100, description="Connections, at most")
     _folder: Path = PrivateAttr(default=Path())
     _country_code: str = PrivateAttr(default="90")
+    _only_enriches: bool = PrivateAttr(default=False)
 
     @field_validator("url")
     @classmethod
@@ -132,12 +146,17 @@ class SqlConfig(AdapterConfig):
         if "statement" in info.data and (not statements) == (info.data["statement"] is None):
             told = "is given beside statement" if statements else "is missing, and so is statement"
             raise ValueError(f"{told} - allowed: one of them")
+        if _role(info.context) == "find" and info.data.keys() >= {"literals", "statement"}:
+            kinds = {_read(written, info).by for written in statements or [info.data["statement"]]}
+            if missing := by_of(info) - kinds:
+                raise ValueError(f"has none for {min(missing)}, which is in by - allowed: one at least for each")
         return statements
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
-        """Keep the TOML's folder, to which the path of an SQLite file is relative, and the home country's code."""
+        """Keep what else is known of the source, such as the folder to which the path of an SQLite file is relative."""
         self._folder = _folder(context)
         self._country_code = _country_code(context)
+        self._only_enriches = _role(context) == "enrich"
 
     def kind_of_database(self) -> str:
         """Return a key of `adapters.sql.databases.DATABASES`."""
@@ -146,6 +165,10 @@ class SqlConfig(AdapterConfig):
     def make_engine(self) -> AsyncEngine | Engine:
         """Return a new connection pool, not yet connected."""
         return make_engine(self._whole_url(), self._folder, self.pool_size)
+
+    def asks(self, statement: Statement, key: Key) -> bool:
+        """Tell whether a statement is run for such a key; in an enriching source all are, whatever they name."""
+        return self._only_enriches or (statement.by is By.PHONE_NUMBER) == isinstance(key, PhoneNumber)
 
     def read_statements(self) -> list[Statement]:
         """Return the statements, ready to be run."""

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 
-from proxy.adapter import Contact, Scalar, as_text
+from adapters.holding import can_be_checked
+from proxy.adapter import Contact, Key, PhoneNumber, Scalar, as_text
 
 _NUMBER = re.compile(r"number(_?[0-9]+)?")
+_ABOUT_ITSELF = frozenset({"name", "id", "customer_number"})
+"""Columns that are no fields, and none of the numbers"""
 _LARGEST_NUMBER = 8
 """Bytes"""
 
@@ -26,23 +29,30 @@ def has_numbers(columns: Iterable[str]) -> bool:
     return any(_NUMBER.fullmatch(folded(column)) for column in columns)
 
 
+def tells_of(key: Key, columns: Iterable[str]) -> bool:
+    """Tell whether there is a column by which a row can be checked: for numbers, or for the customer number."""
+    if isinstance(key, PhoneNumber):
+        return has_numbers(columns)
+    return any(folded(column) == "customer_number" for column in columns)
+
+
 def fields_in(columns: Iterable[str]) -> frozenset[str]:
     """Return the names of the fields that the columns give."""
     names = map(folded, columns)
-    return frozenset(name for name in names if name not in {"name", "id"} and not _NUMBER.fullmatch(name))
+    return frozenset(name for name in names if name not in _ABOUT_ITSELF and not _NUMBER.fullmatch(name))
 
 
-def contacts_of(rows: Iterable[Mapping[str, object]]) -> list[Contact]:
-    """Return the contacts, without those that have number columns with no number in any of them.
+def contacts_of(rows: Iterable[Mapping[str, object]], key: Key) -> list[Contact]:
+    """Return the contacts, without those that have columns for numbers of the key's kind with no number in any of them.
 
     Such a contact would pass for anybody's: the proxy checks only the numbers that there are.
     """
-    contacts = [(contact_of(row), has_numbers(row)) for row in rows]
-    return [contact for contact, must_have_numbers in contacts if contact.numbers or not must_have_numbers]
+    contacts = [(contact_of(row), tells_of(key, row)) for row in rows]
+    return [contact for contact, must_tell in contacts if can_be_checked(contact, key) or not must_tell]
 
 
 def contact_of(row: Mapping[str, object]) -> Contact:
-    """Return a row as a contact. Its columns are the fields, but for `name`, `id` and the numbers."""
+    """Return a row as a contact. Its columns are the fields, but for `name`, `id`, and those with its numbers."""
     fields: dict[str, Scalar] = {}
     known: dict[str, str] = {}
     numbers: list[str] = []
@@ -50,11 +60,11 @@ def contact_of(row: Mapping[str, object]) -> Contact:
         name = folded(column)
         if _NUMBER.fullmatch(name):
             numbers.append(as_text(plain(value)))
-        elif name in {"name", "id"}:
+        elif name in _ABOUT_ITSELF:
             known[name] = as_text(plain(value))
         else:
             fields[name] = plain(value)
-    return Contact(known.get("name", ""), fields, tuple(filter(None, numbers)), known.get("id", ""))
+    return Contact(fields=fields, numbers=tuple(filter(None, numbers)), **known)
 
 
 def plain(value: object) -> Scalar:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from sqlalchemy import BindParameter, String, TextClause, Unicode, bindparam, text
 from sqlalchemy.types import TypeEngine
 
-from adapters.placeholders import NUMBER_FORMS
+from adapters.placeholders import CUSTOMER_NUMBER, NUMBER_FORMS
 from adapters.sql.spellings import FIRST_TEN, IN_ORDER, LAST_TEN, SPELLINGS, Spellings
+from proxy.adapter import By
 
 NUMBERS = "numbers"
 """The placeholder for all forms of the number, as a list"""
 
 FORMS = (*NUMBER_FORMS, NUMBERS, IN_ORDER, FIRST_TEN, LAST_TEN)
-"""What a placeholder may be when a contact is looked for."""
+"""What a placeholder may be when a contact is looked for by a phone number."""
 
 CALLER_IN, CALLER_AT_ENDS = "caller_in", "caller_at_ends"
 
@@ -76,6 +77,11 @@ class Statement:
     """The expressions for the first and the last ten digits of its columns: what indexes are made of"""
     is_procedure: bool = False
     """Whether it runs a procedure"""
+
+    @property
+    def by(self) -> By:
+        """What it looks a caller up by; each statement by one of them."""
+        return By.CUSTOMER_NUMBER if CUSTOMER_NUMBER in self.names else By.PHONE_NUMBER
 
     @property
     def finds_candidates(self) -> bool:
@@ -228,6 +234,6 @@ def _split(mask: str, start: int, end: int, at: str) -> list[tuple[int, int]]:
 def _parameter(name: str, kind: str) -> BindParameter[str]:
     """Return a placeholder. Each is a text, so that what it is does not vary by contact."""
     # SQL Server uses no index of a VARCHAR column for an NVARCHAR value; a contact's field may have any letter.
-    is_national: bool = kind == "mssql" and name not in FORMS
+    is_national: bool = kind == "mssql" and name not in {*FORMS, CUSTOMER_NUMBER}
     text_type: TypeEngine[str] = Unicode() if is_national else String()
     return bindparam(name, type_=text_type, expanding=name == NUMBERS)

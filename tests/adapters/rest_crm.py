@@ -1,15 +1,17 @@
 """A CRM that speaks HTTP, with a few customers."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from adapters.rest import RestAdapter, RestConfig
+from proxy.adapter import By
 from proxy.testing import CrmUnderTest, HttpCrm, Request, phone
 from proxy.testing.behaviours import answers, hangs
 
 KNOWN = {f"0530 123 45 {n:02}": f"Müşteri {n}" for n in range(30)}
+CUSTOMERS = {f"00{100 + n}": f"Müşteri {n}" for n in range(30)}
 PEOPLE = {phone(number).e164: name for number, name in KNOWN.items()}
 AYSE = phone("0530 123 45 67")
 
@@ -23,8 +25,17 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
+BY_CUSTOMER_NUMBER: Mapping[str, Any] = {
+    **OPTIONS,
+    "query": {"customer": "{customer_number}"},
+    "customer_number": "code",
+}
+
+
 def answer(request: Request) -> dict[str, list[dict[str, Any]]]:
     """Answer as such CRMs do: a list of records, empty when there is none."""
+    if (code := request.query.get("customer")) is not None:
+        return {"items": [{"name": CUSTOMERS[code], "code": f"C-{code}"}] if code in CUSTOMERS else []}
     number = request.query["phone"]
     if number not in PEOPLE:
         return {"items": []}
@@ -67,9 +78,10 @@ async def opened(url: str, role: str | None = None, **options: Any) -> AsyncIter
 
 
 class RestCrm(CrmUnderTest):
-    known = KNOWN
-    unknown = ("0531 123 45 67", "+49 30 89680211")
+    known: Mapping[str, str] = KNOWN
+    unknown: Sequence[str] = ("0531 123 45 67", "+49 30 89680211")
     secrets = (BEARER, KEY, b64encode(KEY.encode()).decode())
+    by = frozenset({By.PHONE_NUMBER})
 
     def __init__(self) -> None:
         self.http = HttpCrm(answer_further)
@@ -99,3 +111,16 @@ class RestCrm(CrmUnderTest):
         self.http.behaviour = None
         if not self.http.is_running:
             await self.http.start()
+
+
+class RestCrmByCustomerNumber(RestCrm):
+    known = {}  # noqa: RUF012 - as the base class has it
+    unknown = ()
+    known_customers = CUSTOMERS
+    unknown_customers = ("00130", "9" * 20)
+    by = frozenset({By.CUSTOMER_NUMBER})
+
+    def adapter(self) -> RestAdapter:
+        steps = [{**FURTHER["steps"][0], "query": {"of": "{customer_number}"}}]
+        options = {"url": f"{self.http.url}/contacts", **BY_CUSTOMER_NUMBER, **FURTHER, "steps": steps}
+        return RestAdapter(RestConfig.model_validate(options, context={"role": "find", "by": self.by}))

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from adapters.rest import RestConfig
 from adapters.rest.answer import Answer, Reading, parsed
 from proxy.adapter import AdapterError, Contact
+from tests.adapters.rest_crm import AYSE
 
 
 def contacts(answer: object, **options: Any) -> list[Contact]:
     config = RestConfig.model_validate({"url": "http://crm/{e164}", **options})
-    return Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers).contacts(answer)
+    reading = Reading(config, config.fields, name=config.name, key=config.id, numbers=config.numbers)
+    return reading.contacts(answer, AYSE)
 
 
 RECORD = {

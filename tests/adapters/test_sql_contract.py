@@ -10,18 +10,27 @@ from proxy.testing import AdapterContract, CrmUnderTest
 from tests.servers import DatabaseServer, Mariadb, Postgres
 
 KNOWN = {f"0530 123 45 {n:02}": f"Müşteri {n}" for n in range(30)}
-TABLE = "CREATE TABLE people (digits VARCHAR(20) PRIMARY KEY, name TEXT, tier TEXT)"
-ROWS = [("90" + "".join(number.split())[1:], name, "gold") for number, name in KNOWN.items()]
-STATEMENT = "SELECT name, tier, digits AS number FROM people WHERE digits = :digits"
+CUSTOMERS = {f"00{100 + n}": f"Müşteri {n}" for n in range(30)}
+TABLE = "CREATE TABLE people (digits VARCHAR(20) PRIMARY KEY, code VARCHAR(20), name TEXT, tier TEXT)"
+ROWS = [
+    ("90" + "".join(number.split())[1:], code, name, "gold")
+    for (number, name), code in zip(KNOWN.items(), CUSTOMERS, strict=True)
+]
+STATEMENTS = (
+    "SELECT name, tier, digits AS number FROM people WHERE digits = :digits",
+    "SELECT name, tier, code AS customer_number FROM people WHERE code = :customer_number",
+)
 
 
 class SqlCrm(CrmUnderTest):
     known = KNOWN
     unknown = ("0531 123 45 67", "+49 30 89680211")
+    known_customers = CUSTOMERS
+    unknown_customers = ("00130", "9" * 20)
     url = ""
 
     def adapter(self) -> SqlAdapter:
-        return SqlAdapter(SqlConfig.model_validate({"url": self.url, "statement": STATEMENT}))
+        return SqlAdapter(SqlConfig.model_validate({"url": self.url, "statements": STATEMENTS}))
 
 
 class SqliteCrm(SqlCrm):
@@ -32,7 +41,7 @@ class SqliteCrm(SqlCrm):
         self.url = f"sqlite+aiosqlite:///{self._file}"
         with sqlite3.connect(self._file) as connection:
             connection.execute(TABLE)
-            connection.executemany("INSERT INTO people VALUES (?, ?, ?)", ROWS)
+            connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", ROWS)
         connection.close()
 
     async def hang(self) -> None:
@@ -69,7 +78,7 @@ class ServerCrm(SqlCrm):
         self.url = server.url()
 
     async def start(self) -> None:
-        values = ", ".join(f"('{digits}', '{name}', '{tier}')" for digits, name, tier in ROWS)
+        values = ", ".join(f"('{digits}', '{code}', '{name}', '{tier}')" for digits, code, name, tier in ROWS)
         self._server.sql(f"DROP TABLE IF EXISTS people; {TABLE}; INSERT INTO people VALUES {values}")
 
     async def go_down(self) -> None:

@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sql.rows import contact_of, contacts_of, fields_in, plain
-from proxy.adapter import Contact
+from proxy.adapter import Contact, CustomerNumber
+from tests.adapters.sql_crm import AYSE
 
 
 class TestRows:
     def test_columns_are_fields_but_for_the_name_the_id_and_the_numbers(self) -> None:
         row = {"name": "Ayşe", "id": 7, "tier": "gold", "number": "0530", "number2": None, "number_3": 5321112233}
-        assert contact_of(row) == Contact("Ayşe", {"tier": "gold"}, ("0530", "5321112233"), "7")
+        row["CUSTOMER_NUMBER"] = "00123 "
+        assert contact_of(row) == Contact("Ayşe", {"tier": "gold"}, ("0530", "5321112233"), "7", "00123")
+        assert fields_in(row) == {"tier"}
 
     def test_the_case_of_a_column_means_nothing_and_no_countrys_letters_are_mistaken(self) -> None:
         row = {
@@ -36,10 +39,22 @@ class TestRows:
     def test_a_missing_name_is_empty(self) -> None:
         assert contact_of({"name": None, "id": None}) == Contact()
 
-    def test_a_row_whose_number_columns_are_all_empty_is_nobody(self) -> None:
-        assert contacts_of([{"name": "a", "number": None}, {"name": "b", "number": "0530"}]) == [
-            Contact("b", numbers=("0530",))
+    @pytest.mark.parametrize("empty", [None, "", "   ", b""])
+    def test_a_row_whose_number_columns_are_all_empty_is_nobody(self, empty: object) -> None:
+        rows: list[dict[str, object]] = [{"name": "a", "number": empty}, {"name": "b", "number": "0530"}]
+        assert contacts_of(rows, AYSE) == [Contact("b", numbers=("0530",))]
+
+    @pytest.mark.parametrize("empty", [None, "", "   ", b""])
+    def test_a_row_whose_customer_number_is_empty_is_nobody_for_a_customer_number(self, empty: object) -> None:
+        rows: list[dict[str, object]] = [
+            {"name": "a", "Customer_Number": empty, "number": "0530"},
+            {"name": "b", "Customer_Number": Decimal("12.00"), "number": ""},
         ]
+        assert contacts_of(rows, CustomerNumber("12")) == [Contact("b", customer_number="12")]
+        assert contacts_of(rows, AYSE) == [Contact("a", numbers=("0530",))]
+
+    def test_a_row_without_a_column_for_the_customer_number_may_be_anybody(self) -> None:
+        assert contacts_of([{"name": "a", "number": None}], CustomerNumber("12")) == [Contact("a")]
 
     @pytest.mark.parametrize(
         ("value", "expected"),

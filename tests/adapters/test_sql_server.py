@@ -16,14 +16,20 @@ from tests.tds_server import TdsServer
 
 AYSE = phone("0530 123 45 01")
 KNOWN = {f"0530 123 45 {n:02}": f"Müşteri {n}" for n in range(30)}
+CUSTOMERS = {f"{100 + n}": f"Müşteri {n}" for n in range(30)}
 STATEMENT = "SELECT name, tier, phone AS number FROM people WITH (NOLOCK) WHERE {caller_in(phone)}"
+BY_CUSTOMER_NUMBER = (
+    "SELECT name, tier, no AS customer_number FROM people WITH (NOLOCK) WHERE no = "
+    "CAST(RIGHT(:customer_number, 18) AS bigint)"
+)
 
 
 def filled(server: TdsServer) -> None:
-    server.database.execute("CREATE TABLE IF NOT EXISTS people (name TEXT, tier TEXT, phone TEXT)")
+    server.database.execute("CREATE TABLE IF NOT EXISTS people (name TEXT, tier TEXT, phone TEXT, no INTEGER)")
     server.database.execute("DELETE FROM people")
     server.database.executemany(
-        "INSERT INTO people VALUES (?, 'gold', ?)", [(name, phone) for phone, name in KNOWN.items()]
+        "INSERT INTO people VALUES (?, 'gold', ?, ?)",
+        [(name, phone, int(no)) for (phone, name), no in zip(KNOWN.items(), CUSTOMERS, strict=True)],
     )
 
 
@@ -40,13 +46,15 @@ async def opened(url: str, statement: str = STATEMENT, **options: Any) -> AsyncI
 class SqlServerCrm(CrmUnderTest):
     known = KNOWN
     unknown = ("0531 123 45 67", "+49 30 89680211")
+    known_customers = CUSTOMERS
+    unknown_customers = ("130", "9" * 20)
 
     def __init__(self, server: TdsServer) -> None:
         self._server = server
         self._url = server.url()
 
     def adapter(self) -> SqlAdapter:
-        return SqlAdapter(SqlConfig.model_validate({"url": self._url, "statement": STATEMENT}))
+        return SqlAdapter(SqlConfig.model_validate({"url": self._url, "statements": [STATEMENT, BY_CUSTOMER_NUMBER]}))
 
     async def go_down(self) -> None:
         await asyncio.to_thread(self._server.go_down)

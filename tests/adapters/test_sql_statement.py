@@ -172,9 +172,11 @@ class TestReadingOnly:
 
 
 def test_only_fields_of_contacts_are_bound_as_national_text_on_sql_server() -> None:
-    statement = read("SELECT phone AS number FROM t WHERE a = :owner AND b = :last_ten", "mssql")
+    statement = read(
+        "SELECT phone AS number FROM t WHERE a = :owner AND b = :last_ten AND c = :customer_number", "mssql"
+    )
     types = {name: type(bound.type).__name__ for name, bound in statement.clause._bindparams.items()}
-    assert types == {"owner": "Unicode", "last_ten": "String"}
+    assert types == {"owner": "Unicode", "last_ten": "String", "customer_number": "String"}
 
 
 @pytest.mark.parametrize(

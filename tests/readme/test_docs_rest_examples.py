@@ -15,6 +15,7 @@ from adapters.rest.filters import ESCAPING, PLAIN, filter_of
 from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS, Answered
 from adapters.rest.template import filled_header, filled_json, read_template
 from proxy.adapter import Contact, Scalar
+from tests.adapters.rest_crm import AYSE
 from tests.readme.pages import spans, tables
 from tests.readme.rest_page import LOGIN, PAGE, SECTIONS, completed, number, searched, toml, words
 
@@ -175,21 +176,21 @@ def test_every_expression_in_the_text_finds_what_it_is_for() -> None:
     for span, cases in FOUND.items():
         reading = Reading(Answered(), {"found": expression(span), "is_there": "`true`"})
         for record, found in cases:
-            assert reading.contacts(record) == [Contact("", {"found": found, "is_there": True})], span
+            assert reading.contacts(record, AYSE) == [Contact("", {"found": found, "is_there": True})], span
 
 
 def test_records_without_a_number_are_left_out_as_it_is_told() -> None:
     answer = {"contacts": [{"name": "Ali"}, {"name": "Veli", "phone": "0532 111 22 33"}]}
     reading = Reading(Answered(record=expression(LEFT_OUT)), {}, name="name", numbers="phone")
-    assert reading.contacts(answer) == [Contact("Veli", {}, ("0532 111 22 33",))]
-    assert reading.contacts({"contacts": [{"name": "Ali"}]}) == []
+    assert reading.contacts(answer, AYSE) == [Contact("Veli", {}, ("0532 111 22 33",))]
+    assert reading.contacts({"contacts": [{"name": "Ali"}]}, AYSE) == []
 
 
 def test_parentheses_are_needed_where_it_is_told() -> None:
     with_parentheses = next(span for span in FOUND if span.startswith("(["))
     without = with_parentheses[1:].replace("))", ")")
     reading = Reading(Answered(), {"found": without, "is_there": "`true`"})
-    assert reading.contacts({"title": "Dr"}) == [Contact("", {"found": None, "is_there": True})]
+    assert reading.contacts({"title": "Dr"}, AYSE) == [Contact("", {"found": None, "is_there": True})]
     negated = {"url": "https://crm.example.com/{e164}", "name": "name", "unknown": "!message.name"}
     with pytest.raises(ValidationError, match=re.escape("allowed: !(message.name)")):
         RestConfig.model_validate(negated, context={"role": "find"})
