@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adapters.rest import RestConfig
+from adapters.rest import RestAdapter, RestConfig
 from adapters.rest.access import Basic, Login, LoginRequest, OAuth2, SecretHeader
 from adapters.rest.errors import LONGEST_REST
 from adapters.rest.manners import LONGEST_WAIT
@@ -18,7 +18,9 @@ from adapters.rest.sections import Map, Rate, Step, Throttle, Tls
 from adapters.rest.session import PAUSE_AFTER_REFUSAL, PAUSE_AFTER_TROUBLE
 from adapters.rest.steps import LONGEST_LIST
 from adapters.rest.transport import LONGEST_ANSWER
-from proxy.adapter import AdapterConfig
+from proxy.adapter import AdapterConfig, CustomerNumber
+from proxy.config import load
+from proxy.keys import LONGEST_CUSTOMER_NUMBER
 from tests.adapters.authority import Authority
 from tests.readme.pages import blocks, run, shown_and_printed, spans, tables, write_files
 from tests.readme.rest_page import LOGIN, MISSING, PAGE, SECTIONS, STEPS, completed, toml, words
@@ -164,6 +166,23 @@ def test_what_holds_when_an_option_is_left_out_is_told() -> None:
         defaults["method"],
         defaults["format"],
     )
+
+
+# ---------------------------------------------------------------------------------------- customer numbers
+
+
+def test_the_sources_by_both_kinds_of_number_are_good(tmp_path: Path) -> None:
+    text = SECTIONS["Asking by a customer number"]
+    write_files(text, tmp_path)
+    ((command, shown, printed),) = shown_and_printed(text, tmp_path)
+    assert printed == shown, command
+    _, source = load(tmp_path / "customers.toml").sources
+    assert isinstance(source.adapter, RestAdapter)
+    asked = [each.request.rpartition("code=")[2] for each in source.adapter.rehearse(CustomerNumber("123"))]
+    assert asked == ["123", "C-123"]
+    example, *keyed = told(r"`(C-\d+)` is what (\d+) and (\d+) are keyed for", text).groups()
+    assert all(CustomerNumber(digits).is_in(example) for digits in keyed)
+    assert int(told(r"1 to (\d+) digits", text)[1]) == LONGEST_CUSTOMER_NUMBER
 
 
 # ---------------------------------------------------------------------------------------- recipes
