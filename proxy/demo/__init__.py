@@ -24,8 +24,10 @@ TRIALS = (
 DIALOGUE = (
     (
         "uuid=1&cli=05559999999&cld=08505321234&step=1",
-        '{"prompt": {"phrase": "Lütfen müşteri numaranızı tuşlayın.", "lang": "tr-TR", "min_digits": "5", '
-        '"max_digits": "5", "retry_count": "1", "param_name": "customer_no"}}',
+        (
+            '{"prompt": {"phrase": "Lütfen müşteri numaranızı tuşlayın.", "lang": "tr-TR", "min_digits": "5", '
+            '"max_digits": "5", "retry_count": "1", "param_name": "customer_no"}}'
+        ),
         "not a customer, in the switch's present-day form: he is asked",
     ),
     (
@@ -46,7 +48,8 @@ def demo_files() -> Iterator[Path]:
             _fill(
                 database,
                 "customers",
-                "id INTEGER PRIMARY KEY, customer_number, first_name, last_name, company, tier, owner, balance REAL, phone",
+                "id INTEGER PRIMARY KEY, customer_number, "
+                "first_name, last_name, company, tier, owner, balance REAL, phone",
             )
             _fill(database, "agents", "login PRIMARY KEY, extension")
             database.commit()

@@ -6,11 +6,12 @@ import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
 from proxy.config import load
-from proxy.demo import TRIALS, demo_files, what_to_try
+from proxy.demo import DIALOGUE, TRIALS, demo_files, what_to_try
 from proxy.deployment import Deployment
 from proxy.model import Call
 from proxy.phone import numbers_in, parse_caller
@@ -33,15 +34,26 @@ async def test_every_trial_is_answered_as_printed(number: str, answer: str, who:
     assert told == answer, who
 
 
+async def test_the_dialogue_goes_as_printed() -> None:
+    with demo_files() as config:
+        async with Deployment(load(config)) as deployment:
+            for text, answer, what in DIALOGUE:
+                query = dict(parse_qsl(text, keep_blank_values=True))
+                form = deployment.answering().dialect_of(query)
+                decision = await deployment.router.route(form.parse(query, MONDAY_NOON))
+                assert form.render(decision).decode() == answer, what
+
+
 def test_what_to_try_prints_a_command_and_the_answer_for_each_trial() -> None:
     lines = what_to_try("http://127.0.0.1:8080", Path("/tmp/config.toml")).splitlines()  # noqa: S108 - not opened
     commands = [line for line in lines if line.startswith("curl ")]
-    assert len(commands) == len(TRIALS)
-    for command, (_, answer, who) in zip(commands, TRIALS, strict=True):
+    assert len(commands) == len([*TRIALS, *DIALOGUE])
+    for command, (_, answer, who) in zip(commands, [*TRIALS, *DIALOGUE], strict=True):
         assert lines[lines.index(command) + 1] == f"    {answer}"
         assert command.endswith(f"# {who}")
         assert len(shlex.split(command, comments=True)) == 2
     assert "tanima route 05301234567 --config /tmp/config.toml" in lines
+    assert "tanima call 05559999999 --config /tmp/config.toml" in lines
 
 
 def test_the_answers_are_as_documented() -> None:

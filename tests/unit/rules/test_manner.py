@@ -38,9 +38,7 @@ NOBODY = Situation(Call(NUMBER, MONDAY_NOON), Standing.UNKNOWN)
         ("{country|languages}", {"country": "Fransa"}, ""),
     ],
 )
-def test_a_language_is_one_that_the_switch_speaks_or_none(
-    template: str, fields: dict[str, Scalar], language: str
-) -> None:
+def test_a_language_is_one_that_the_switch_speaks_or_none(template: str, fields: dict[str, Any], language: str) -> None:
     assert LanguageTemplate(template).render(situation(**fields), TABLES) == language
 
 
