@@ -26,8 +26,10 @@ def holders(contacts: Sequence[Contact], key: Key) -> list[Contact]:
 
 def distinct(contacts: Sequence[Contact]) -> list[Contact]:
     """Return the contacts without further ones of the same `id`, which are rows of a join."""
-    first_of = {contact.id: contact for contact in reversed(contacts)}
-    return [contact for contact in contacts if not contact.id or contact is first_of[contact.id]]
+    first_of: dict[str | int, Contact] = {}
+    for contact in contacts:
+        first_of.setdefault(contact.id or id(contact), contact)
+    return [*first_of.values()]
 
 
 def pick(contacts: Sequence[Contact], several: Several, newest_by: str = "") -> Contact | None:

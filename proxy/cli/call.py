@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from urllib.parse import quote, urlencode
 
-from proxy.actions import Prompt, Question, Record, SpeechToText, Spoken, Transfer
+from proxy.actions import Prompt, Question, SpeechToText, Spoken, Transfer
 from proxy.cli.ask import moment_of
 from proxy.cli.explained import decision_in_words
 from proxy.config import Configuration
@@ -68,7 +69,7 @@ async def hold_call(
     of_the_call = call if dialect.holds_dialogues else {settings.switch.parameter: number}
     switch = _Switch(terminal, settings.switch.path, of_the_call)
     async with deployment:
-        for step in range(1, 100):
+        for step in count(1):
             query = switch.query | ({"step": str(step)} if dialect.holds_dialogues else {}) | switch.heard
             decision = await _answer(deployment, dialect, query, moment_of(configuration, at))
             _show_exchange(switch, query, dialect.render(decision), decision, [*map(_in_words, asked), *bugs])
@@ -133,7 +134,7 @@ def _heard(switch: _Switch, action: Question) -> dict[str, str]:
             return {action.parameter: _keyed(switch, action), "error": ""}
         case SpeechToText():
             return {"result": _said(switch, action), "error": ""}
-        case Record():
+        case _:
             _say(switch, action.spoken)
             switch.terminal.ask("  The caller speaks and is recorded (Enter when done): ")
             return {"error": ""}

@@ -20,7 +20,6 @@ from proxy.config.values import (
     parse_step_name,
 )
 from proxy.keys import By
-from proxy.rules import Goal
 
 StepName = Annotated[str, AfterValidator(parse_step_name)]
 
@@ -116,11 +115,6 @@ class StepSettings(Section):
             return self.digits
         lengths = [min(max(1, len(keys)), LONGEST_PROMPT) for keys in self.choose] or [1, LONGEST_PROMPT]
         return min(lengths), max(lengths)
-
-    @property
-    def goals(self) -> list[Goal]:
-        """All that it leads to."""
-        return [goal for goal in (*self.choose.values(), self.then, self.otherwise) if goal is not None]
 
 
 class DialogueSettings(Section):

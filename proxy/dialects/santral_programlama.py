@@ -87,13 +87,8 @@ def _rendered(action: Action) -> dict[str, Any]:
             return {"prompt": _prompt(action)}
         case Record():
             return {"record": _spoken(action.spoken)}
-        case SpeechToText():  # the misspelling is the switch's
-            return {
-                "speech_to_text": {
-                    "announcement_id": str(action.announcement),
-                    "recognation_duration": action.duration,
-                }
-            }
+        case _:
+            return {"speech_to_text": _speech(action)}
 
 
 def _transfer(action: Transfer) -> dict[str, Any]:
@@ -125,6 +120,11 @@ def _prompt(action: Prompt) -> dict[str, Any]:
     if action.service_url:
         asked["service_url"] = action.service_url
     return {**asked, "param_name": action.parameter}
+
+
+def _speech(action: SpeechToText) -> dict[str, Any]:
+    # the misspelling is the switch's
+    return {"announcement_id": str(action.announcement), "recognation_duration": action.duration}
 
 
 def _spoken(spoken: Spoken) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def test_the_command_explains_what_it_makes_of_recordings(tmp_path: Path, capsys
     found, owner = str(tmp_path / "found"), str(tmp_path / "owner")
     for given in ([found, owner], [f"crm={found}", f"crm={owner}"], [f"other={found}", f"other={owner}"]):
         assert main([*ask, *(word for each in given for word in ("--replay", each))]) == 0
-        assert capsys.readouterr().out.endswith('Answer    {"name": "Ayşe", "target": "user/1003"}\n')
+        assert capsys.readouterr().out.endswith('musteri-tanima       {"name": "Ayşe", "target": "user/1003"}\n')
     assert main([*ask, "--replay", found]) == 0
     printed = capsys.readouterr().out
     assert "only 1 answers are recorded" in printed

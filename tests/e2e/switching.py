@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from proxy.target import Target
 from proxy.testing import HttpCrm, Request
 from tests.e2e.running import Serving
 
@@ -108,5 +109,50 @@ class SwitchCall:
         async with self.session.get(f"{self.serving.url}/musteri.json", params=query) as response:
             assert response.status == 200
             answer = json.loads(await response.read())
-        assert len(answer) == 1
+        check_answer(answer)
+        assert "target" not in answer, "it is of the form in which it was asked"
         return answer
+
+
+def check_answer(told: Any) -> None:
+    """Check an answer of either form against what the vendor's documents allow."""
+    if "target" in told:
+        assert set(told) <= {"name", "target"}
+        assert Target.parse(told["target"]).kind != "tts"
+        return
+    ((action, said),) = told.items()
+    spoken = {"announcement_id": str, "phrase": str, "lang": str, "phrase_speed": float}
+    allowed: dict[str, dict[str, type]] = {
+        "transfer": {
+            "greet_name": str,
+            "greet_phrase": str,
+            "lang": str,
+            "announcement_to_caller": int,
+            "announcement_to_callee": int,
+            "recording_enabled": bool,
+            "target": str,
+        },
+        "prompt": {
+            **spoken,
+            **dict.fromkeys(("min_digits", "max_digits", "retry_count", "service_url", "param_name"), str),
+            **dict.fromkeys(("timeout", "digit_timeout"), int),
+        },
+        "record": spoken,
+        "speech_to_text": {"announcement_id": str, "recognation_duration": int},
+    }
+    assert all(type(value) is allowed[action][name] for name, value in said.items()), told
+    assert said.get("lang", "tr-TR") in {"tr-TR", "en-US", "ar-XA"}
+    for text in ("greet_name", "greet_phrase", "phrase"):
+        assert 0 < len(said.get(text, "x")) <= 300
+    if action == "transfer":
+        Target.parse(said["target"])
+        assert not {"greet_name", "greet_phrase"} <= set(said)
+    elif action == "speech_to_text":
+        assert said["announcement_id"].isdigit()
+        assert 1 <= said["recognation_duration"] <= 10
+    else:
+        assert ("announcement_id" in said) != ("phrase" in said)
+    if action == "prompt":
+        assert 1 <= int(said["min_digits"]) <= int(said["max_digits"])
+        assert int(said["retry_count"]) >= 0
+        assert all(1 <= said.get(name, 1) <= 10 for name in ("timeout", "digit_timeout"))

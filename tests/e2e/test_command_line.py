@@ -95,7 +95,7 @@ async def test_route_as_json_has_the_same(config: Path) -> None:
         {"rule": "closed", "outcome": "not tried", "why": None},
     ]
     assert told["decision"]["target"] == "user/1002"
-    assert told["answer"] == {"name": "Örnek Şahıs İki", "target": "user/1002"}
+    assert told["answers"]["musteri-tanima"] == {"name": "Örnek Şahıs İki", "target": "user/1002"}
     assert "Örnek" in ran.out, "letters are letters"
 
 
@@ -120,7 +120,7 @@ async def test_route_as_json_tells_of_a_caller_who_is_not_known(config: Path) ->
         told = json.loads(ran.out)
         assert told["caller"]["kind"] == kind
         assert (told["contact"], told["decision"]["rule"]) == (None, None)
-        assert told["answer"] == {"target": told["decision"]["target"]}
+        assert told["answers"]["musteri-tanima"] == {"target": told["decision"]["target"]}
 
 
 async def test_a_number_that_begins_with_a_plus_or_a_dash_can_be_typed(config: Path) -> None:

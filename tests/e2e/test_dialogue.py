@@ -136,11 +136,16 @@ async def test_five_hundred_dialogues_at_once_are_never_mixed_up(
     figure(f"500 dialogues at once: {len(crm.requests)} requests to the CRM, every answer right")
 
 
-@pytest.mark.parametrize("cli", [STRANGER, ""])
-async def test_who_tries_out_numbers_learns_next_to_nothing(
-    cli: str, crm: Customers, session: aiohttp.ClientSession, serve: Serve, figure: Callable[[str], None]
+@pytest.mark.parametrize(("cli", "guesses"), [(STRANGER, 10_000), ("", 2_000)])
+async def test_who_tries_out_numbers_learns_next_to_nothing(  # noqa: PLR0917 - fixtures
+    cli: str,
+    guesses: int,
+    crm: Customers,
+    session: aiohttp.ClientSession,
+    serve: Serve,
+    figure: Callable[[str], None],
 ) -> None:
-    """10 000 guesses of one caller, each in a call of its own, a good half of them right."""
+    """Each guess is made in a call of its own, and every second one is right."""
     numbers = [customer.removeprefix("C-") for customer in CUSTOMERS]
     names: list[str] = []
 
@@ -153,11 +158,11 @@ async def test_who_tries_out_numbers_learns_next_to_nothing(
             names.extend([name] if name else [])
 
     with serve(toml(crm.url)) as serving:
-        await asyncio.gather(*(guess(serving, range(start, 10_000, 20)) for start in range(20)))
+        await asyncio.gather(*(guess(serving, range(start, guesses, 20)) for start in range(20)))
     assert len(crm.keyed) <= 5
     assert len(names) <= 5
     who = "one caller" if cli else "callers who withhold their number"
-    figure(f"10 000 keyed guesses of {who}: {len(crm.keyed)} lookups, {len(names)} names")
+    figure(f"{guesses} keyed guesses of {who}: {len(crm.keyed)} lookups, {len(names)} names")
 
 
 async def test_unreadable_requests_are_answered_in_the_form_in_which_the_switch_asks(

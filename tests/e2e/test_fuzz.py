@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from proxy.target import Target
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, TOKEN, head, source, static_options
 from tests.e2e.running import Serving
+from tests.e2e.switching import check_answer
 
 MARK = "fuzzmark"
 """In everything that is sent, so that it would be seen where it does not belong"""
@@ -59,7 +59,12 @@ ESCAPED = st.one_of(
         ["%", "%0", "%zz", "%c3", "%ff%fe", "%00", "%0d%0aX:%20y", "%u0530", "+0530", "%2B90", "a;b", "a=b"]
     ),
 )
-PARAMETERS = st.lists(st.tuples(st.sampled_from(["telefon", "token", "Telefon", "x", ""]), ESCAPED), max_size=4)
+OLD, NEW = ["telefon", "token", "Telefon", "x", ""], ["uuid", "cli", "cld", "step", "error", "result", "number", "menu"]
+KEYED = st.sampled_from(["1", "2", "3", "12345", "u-1", "u-2", "05325559999"])
+PARAMETERS = st.one_of(
+    st.lists(st.tuples(st.sampled_from([*OLD, *NEW]), ESCAPED), max_size=4),
+    st.lists(st.tuples(st.sampled_from(NEW), st.one_of(KEYED, ESCAPED)), max_size=6),
+)
 QUERIES = PARAMETERS.map(lambda pairs: "&".join(f"{name}={text}" for name, text in pairs)[:7900])
 PATHS = st.sampled_from(
     [
@@ -189,9 +194,7 @@ def check(tried: Input, received: bytes) -> None:
         if not body.startswith(b"HTTP/") and body:
             length = int(headers["content-length"])
             body, rest = body[:length], body[length:]
-            said = json.loads(body)
-            assert set(said) <= {"name", "target"}
-            Target.parse(said["target"])
+            check_answer(json.loads(body))
         else:
             assert not tried.bodies
             rest = body
@@ -202,17 +205,42 @@ def check(tried: Input, received: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Iterator[Serving]:
-    with serve(head() + source("static", static_options())) as serving:
+    with serve(head(more=DIALOGUE) + source("static", static_options())) as serving:
         yield serving
 
 
 @pytest.fixture(scope="module")
 def guarded(serve: Serve) -> Iterator[Serving]:
-    toml = head(more=f'[switch.access]\ntokens = ["{TOKEN}"]\nrate = 100000\n') + source("static", static_options())
-    with serve(toml) as serving:
+    access = f'[switch.access]\ntokens = ["{TOKEN}"]\nrate = 100000\n'
+    with serve(head(more=DIALOGUE + access) + source("static", static_options())) as serving:
         yield serving
 
 
+DIALOGUE = """
+[[rules]]
+name = "all others"
+caller = { kind = "anyone" }
+ask = "number"
+
+[steps.number]
+phrase = "Numara?"
+look_up = "phone_number"
+otherwise = "menu"
+
+[steps.menu]
+announcement = 5
+choose = { 1 = "topic", 2 = "number", 3 = "queue/203" }
+
+[steps.topic]
+announcement = 6
+listen = 5
+keep = "topic"
+then = "consent"
+
+[steps.consent]
+announcement = 7
+record = true
+"""
 GOOD = f"GET /{TOKEN}/musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 OPEN = b"GET /musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -92,7 +92,7 @@ class Asked:
 
     def name_and_target(self, number: str, at: str = OPEN) -> tuple[str | None, str]:
         """Return whom the switch greets, and where the call goes."""
-        answer = self.about(number, at)["answer"]
+        answer = self.about(number, at)["answers"]["musteri-tanima"]
         return answer.get("name"), answer["target"]
 
     def field(self, number: str, name: str) -> Any:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from proxy.matching import Several, distinct, holders, pick
@@ -37,7 +39,8 @@ def test_numbers_are_read_as_at_home() -> None:
 
 def test_rows_of_one_contact_count_once_and_those_without_an_id_each() -> None:
     again, nameless = Contact("Ahmet again", id="1"), Contact("somebody")
-    assert distinct([AHMET, again, AYSE, nameless, nameless]) == [AHMET, AYSE, nameless, nameless]
+    assert distinct([AHMET, again, AHMET, AYSE, nameless, replace(nameless)]) == [AHMET, AYSE, nameless, nameless]
+    assert distinct([nameless, nameless]) == [nameless], "one and the same is one"
 
 
 def test_a_row_with_another_number_does_not_hide_the_row_with_the_callers() -> None:

@@ -1,12 +1,20 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from proxy.config.dialogue import DialogueSettings, StepSettings
 from proxy.config.plain import lines_of, routing_of, step_of
+from proxy.config.routes import RuleSettings
 from proxy.config.settings import Settings
-from proxy.config.values import parse_digits, parse_goal, parse_phrases, parse_step_name, parse_words
+from proxy.config.values import (
+    is_service_url,
+    parse_digits,
+    parse_goal,
+    parse_phrases,
+    parse_step_name,
+    parse_words,
+)
 from proxy.dialogue import Choose, Keep, Keys, LookUp, Recording, Speech, Step, Then, Words
 from proxy.keys import By
 from proxy.phone import Extension, parse_number
@@ -204,3 +212,22 @@ def test_callers_are_asked_fewer_questions_than_the_switch_bears() -> None:
     assert DialogueSettings().max_steps == 5
     with pytest.raises(ValidationError):
         DialogueSettings(max_steps=10)
+
+
+def test_a_rule_leads_to_a_target_or_to_a_step() -> None:
+    with pytest.raises(ValidationError, match=r"leads nowhere - allowed: target, ask \(a step\), or both"):
+        RuleSettings(name="gold")
+    assert RuleSettings(name="gold", ask="customer_no").target is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://tanima.example.com/musteri.json", "http://192.0.2.7:8080", "http://[2001:db8::1]:8080/a?b=c"]
+)
+def test_the_switch_may_ask_again_at_another_url(url: str) -> None:
+    assert is_service_url(SecretStr(url)).get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["", "tanima.example.com", "ftp://x/", "https:///x", "https://x/ y", 'https://x/"', "https://x\n"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a URL - allowed: such as https://"):
+        is_service_url(SecretStr(url))

@@ -258,10 +258,12 @@ def test_an_adapter_that_cannot_be_built_is_told_by_its_error_and_the_place_and_
     assert "s3cr3t" not in problem
 
 
-def test_a_contacts_name_stands_in_no_message(tmp_path: Path) -> None:
-    contacts = 'options = { contacts = [{ name = "Ahmet Yılmaz", numbers = [] }] }'
+@pytest.mark.parametrize(("numbers", "place"), [("[]", "contacts.1"), ('["530"]', "contacts.1.numbers")])
+def test_a_contacts_name_stands_in_no_message(tmp_path: Path, numbers: str, place: str) -> None:
+    contacts = f'options = {{ contacts = [{{ name = "Ahmet Yılmaz", numbers = {numbers} }}] }}'
     (problem,) = problems_of(written(tmp_path, source("static", contacts)))
-    assert problem.startswith("sources.crm.options.contacts.1.numbers: ")
+    assert problem.startswith(f"sources.crm.options.{place}: ")
+    assert "Ahmet" not in problem
 
 
 def test_the_environments_texts_are_numbers_where_a_toml_has_numbers(
