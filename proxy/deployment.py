@@ -81,7 +81,7 @@ class Deployment:
         self.made_by = fingerprint(configuration)
         goes_on = predecessor is not None and predecessor.made_by == self.made_by
         self.directory: Directory = predecessor.directory if predecessor and goes_on else self._new_directory()
-        self.dialogues: Dialogues = dialogues_of(settings, predecessor.dialogues if predecessor else None)
+        self.dialogues: Dialogues = dialogues_of(settings, predecessor, remembers=goes_on)
         self.router = CallRouter(
             routing_of(settings),
             self.directory,
@@ -223,14 +223,15 @@ def dialects_of(settings: Settings) -> Sequence[Dialect]:
     return [form for form in forms if switch.dialect in {"auto", form.name}]
 
 
-def dialogues_of(settings: Settings, before: Dialogues | None) -> Dialogues:
-    """Return what callers may be asked. What is remembered of calls, and of guesses, stays over a reload."""
+def dialogues_of(settings: Settings, predecessor: Deployment | None, *, remembers: bool) -> Dialogues:
+    """Return what callers may be asked. Guesses are counted over a reload; calls are remembered if sources go on."""
+    before = predecessor.dialogues if predecessor else None
     limits, url = settings.dialogue, settings.switch.service_url
     guesses = Limiter(limits.guesses / limits.guesses_within, limits.guesses)
     if before is not None and (before.guesses.rate, before.guesses.burst) == (guesses.rate, guesses.burst):
         guesses = before.guesses
     return Dialogues(
-        before.memory if before else Memory(time.monotonic),
+        before.memory if before and remembers else Memory(time.monotonic),
         guesses,
         {name: step_of(name, step) for name, step in settings.steps.items()},
         limits.max_steps,

@@ -35,6 +35,12 @@ class Limiter:
         self._buckets[who] = (tokens - admitted, now)
         return admitted
 
+    def give_back(self, who: Hashable) -> None:
+        """Put a token back that was taken for nothing."""
+        if who in self._buckets:
+            tokens, since = self._buckets[who]
+            self._buckets[who] = (min(self.burst, tokens + 1), since)
+
 
 def network_of(address: IPv4Address | IPv6Address) -> Hashable:
     """Return as whom an address counts: an IPv6 address as the /64 it is in."""

@@ -17,9 +17,13 @@ class Several(StrEnum):
 
 
 def holders(contacts: Sequence[Contact], key: Key) -> list[Contact]:
-    """Return the contacts that can have `key`: those that hold it, or that name no such number at all."""
+    """Return the contacts that can have `key`: those that hold it, or that name no such number at all.
+
+    Of customer numbers the one that was keyed digit by digit comes before those with letters or zeros around it.
+    """
     if isinstance(key, CustomerNumber):
-        return [each for each in contacts if not each.customer_number or key.is_in(each.customer_number)]
+        exact = [each for each in contacts if each.customer_number == key.digits]
+        return exact or [each for each in contacts if not each.customer_number or key.is_in(each.customer_number)]
     held = set(key.found_in(text for contact in contacts for text in contact.numbers))
     return [contact for contact in contacts if not contact.numbers or not held.isdisjoint(contact.numbers)]
 
@@ -30,6 +34,11 @@ def distinct(contacts: Sequence[Contact]) -> list[Contact]:
     for contact in contacts:
         first_of.setdefault(contact.id or id(contact), contact)
     return [*first_of.values()]
+
+
+def several_for(key: Key, wanted: Several) -> Several:
+    """Return what to do with several contacts for a key: none of them is chosen for one customer number."""
+    return Several.UNKNOWN if isinstance(key, CustomerNumber) else wanted
 
 
 def pick(contacts: Sequence[Contact], several: Several, newest_by: str = "") -> Contact | None:

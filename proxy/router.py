@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from secrets import token_bytes
 
 from proxy.actions import Transfer
-from proxy.dialogue import Answer, Keys, Memory, Progress, Speech, Step
+from proxy.dialogue import Answer, Keys, LookUp, Memory, Progress, Step
 from proxy.directory import Directory
 from proxy.errors import AdapterError, Overloaded, without_frames
-from proxy.keys import Key
+from proxy.keys import Key, kind_of
 from proxy.limiter import Limiter
-from proxy.model import Call, Decision, Outcome, Reason
-from proxy.phone import Caller, Extension, PhoneNumber, Unreadable, Withheld
-from proxy.routing import Knowledge, Routing, Way, by_rules, put_through
+from proxy.model import Call, Decision, Heard, Outcome, Reason
+from proxy.phone import Caller, PhoneNumber
+from proxy.routing import Knowledge, Routing, Way, by_rules, put_through, without_lookup
 from proxy.rules import Considered, Goal, Situation, Standing, explain
 from proxy.target import Target
+
+_KEY = token_bytes(32)
 
 Answers = Progress[Knowledge, "asyncio.Future[Decision]"]
 
@@ -87,16 +91,19 @@ class CallRouter:
         """Return what is known when a call begins; or, with a `key`, after the caller has keyed it. Bugs are raised."""
         return await (self._learn(call, self.deadline) if key is None else self._look_up(call, key, self.deadline))
 
-    def explain(self, call: Call, knowledge: Knowledge) -> Explanation:
-        """Decide as `route` does, and tell how it came to that. Bugs are raised."""
+    def explain(self, call: Call, knowledge: Knowledge, key: Key | None = None) -> Explanation:
+        """Decide as `route` does, and tell how it came to that. With a `key` the steps that look it up are over."""
         progress: Answers = Progress()
+        for step in self._dialogues.steps.values():
+            if isinstance(step.use, LookUp) and key is not None and step.use.by is kind_of(key):
+                progress.times[step.name] = 1
         knowledge = self._as_of_now(knowledge, call, progress)
         considered = explain(knowledge.situation, self._routing_of(call).rules)
         return Explanation(knowledge, considered, self._decide(knowledge, progress))
 
     def refuse(self, call: Call) -> Decision:
         """Return the decision for a call that may not be asked about: the one for a caller whom nobody knows."""
-        return replace(self._without_asking(_without_lookup(call)), reason=Reason.REFUSED, rule="")
+        return replace(self._without_asking(without_lookup(call)), reason=Reason.REFUSED, rule="")
 
     def fall_back(self, reason: Reason, call: Call | None = None) -> Decision:
         """Return the decision for when there is nothing to decide by."""
@@ -110,7 +117,7 @@ class CallRouter:
     async def _learn(self, call: Call, patience: float) -> Knowledge:
         if isinstance(call.caller, PhoneNumber):
             return await self._look_up(call, call.caller, patience)
-        return _without_lookup(call)
+        return without_lookup(call)
 
     async def _look_up(self, call: Call, key: Key, patience: float) -> Knowledge:
         try:
@@ -135,7 +142,7 @@ class CallRouter:
     async def _once(self, call: Call) -> Decision:
         """Answer one question of the switch; a repetition is answered as it was, or will be."""
         progress = self._dialogues.memory.recall(call)
-        turn = (call.step, call.heard)
+        turn = (call.step, self._relevant(call.heard))
         known = progress.answers.get(turn)
         if known is not None:
             if not known.done():
@@ -150,6 +157,10 @@ class CallRouter:
                 progress.answers.pop(turn, None)
                 answer.set_result(self.fall_back(Reason.BUG, call))
         return answer.result()
+
+    def _relevant(self, heard: Heard) -> Heard:
+        """Return what came of a question without parameters of others, so that a repetition is known as one."""
+        return replace(heard, keyed=tuple(sorted(each for each in heard.keyed if each[0] in self._dialogues.steps)))
 
     async def _turn(self, call: Call, progress: Answers) -> Decision:
         """Go on with a call after what was heard of the caller; or begin."""
@@ -168,7 +179,7 @@ class CallRouter:
             goal, reason = self._dialogues.steps[goal].otherwise, Reason.NO_ANSWER
         if goal is None or (isinstance(goal, str) and not self._may_ask(call, progress)):
             return self._decide(knowledge, progress, answer.outcome)
-        way = Way(goal, reason, self._routing_of(call).manner)
+        way = Way(goal, reason, progress.manner or self._routing_of(call).manner)
         return self._go(way, knowledge, progress, answer.outcome)
 
     def _answered(self, call: Call, progress: Answers) -> Step | None:
@@ -181,16 +192,19 @@ class CallRouter:
         if expected is not None and expected.hears(heard):
             return expected
         keyed = [steps[name] for name, _ in heard.keyed if name in steps and isinstance(steps[name].ask, Keys)]
-        spoken = [step for step in steps.values() if isinstance(step.ask, Speech)] if heard.said is not None else []
-        step = keyed[-1] if keyed else spoken[0] if len(spoken) == 1 else expected
+        if keyed:
+            expected = keyed[-1]
         if progress.knowledge is None and call.step > 1:
-            progress.questions = call.step - 1 if step else self._dialogues.max_steps
-            progress.times.update({step.name: call.step - 1} if step else {})
-        return step if call.step > 1 or keyed or spoken else None
+            nameless = [each for each in steps.values() if not isinstance(each.ask, Keys) and each.hears(heard)]
+            expected = expected or (nameless[0] if len(nameless) == 1 else None)
+            progress.questions = call.step - 1 if expected else self._dialogues.max_steps
+            progress.times.update({expected.name: call.step - 1} if expected else {})
+        return expected if call.step > 1 or keyed else None
 
     async def _identify(self, call: Call, progress: Answers, answer: Answer, key: Key, ends_at: float) -> Answer:
         """Look up what was keyed; who it belongs to is the caller from now on."""
-        if not self._dialogues.guesses.admit(_who_guesses(call.caller), _now()):
+        who, guesses = _who_guesses(call.caller), self._dialogues.guesses
+        if not guesses.admit(who, _now()):
             return Answer(Outcome.TOO_MANY)
         knowledge = await self._look_up(call, key, ends_at - _now())
         match knowledge.situation.standing:
@@ -198,6 +212,7 @@ class CallRouter:
                 progress.knowledge = knowledge
                 return answer
             case Standing.UNCLEAR:
+                guesses.give_back(who)  # nothing was learnt by it
                 progress.knowledge = knowledge
                 return Answer(Outcome.FAILED)
             case _:
@@ -205,9 +220,13 @@ class CallRouter:
 
     async def _own(self, call: Call, progress: Answers, ends_at: float) -> Knowledge:
         """Return what is known of the caller, by what he has keyed or else by his number."""
-        if progress.knowledge is None:
-            progress.knowledge = await self._learn(call, max(0.0, ends_at - _now()))
-        return self._as_of_now(progress.knowledge, call, progress)
+        known = progress.knowledge
+        if known is None or (_is_unclear(known) and known.situation.call.step != call.step):  # the CRM may be back
+            learnt = await self._learn(call, max(0.0, ends_at - _now()))
+            if progress.knowledge is known:  # or else it is known meanwhile, from another question
+                progress.knowledge = learnt
+            known = progress.knowledge or learnt
+        return self._as_of_now(known, call, progress)
 
     def _may_ask(self, call: Call, progress: Answers) -> bool:
         return call.can_be_asked and max(progress.questions, call.step - 1) < self._dialogues.max_steps
@@ -238,6 +257,7 @@ class CallRouter:
             self._dialogues.service_url,
             is_repeated=step.name in progress.times,
         )
+        progress.manner = way.manner
         progress.asked = step.name
         progress.times[step.name] += 1
         progress.questions += 1
@@ -255,22 +275,17 @@ def _next(step: Step, answer: Answer, progress: Answers) -> tuple[Goal | None, R
             return answer.goal, Reason.ANSWERED
 
 
-def _who_guesses(caller: Caller) -> str:
-    """Return as whom a caller counts. All who withhold their number count as one, as do all with none that is valid."""
-    return caller.e164 if isinstance(caller, PhoneNumber) else str(caller)
+def _who_guesses(caller: Caller) -> bytes:
+    """Return as whom a caller counts. All who withhold their number count as one, as do all with none that is valid.
+
+    It is not the number itself, which may have to be erased.
+    """
+    who = caller.e164 if isinstance(caller, PhoneNumber) else str(caller)
+    return blake2b(who.encode(), digest_size=16, key=_KEY).digest()
 
 
-def _without_lookup(call: Call) -> Knowledge:
-    """Return what is known of a call when no CRM is asked."""
-    match call.caller:
-        case Extension():
-            return Knowledge(Situation(call, Standing.INTERNAL), Reason.INTERNAL_CALLER)
-        case Withheld():
-            return Knowledge(Situation(call, Standing.WITHHELD), Reason.WITHHELD)
-        case Unreadable(why):
-            return Knowledge(Situation(call, Standing.UNCLEAR), Reason.BAD_NUMBER, failure=why)
-        case PhoneNumber():
-            return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER)
+def _is_unclear(knowledge: Knowledge) -> bool:
+    return knowledge.situation.standing is Standing.UNCLEAR
 
 
 def _now() -> float:

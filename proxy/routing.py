@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxy.model import Decision, Outcome, Reason, Via
-from proxy.rules import Goal, Rule, Situation, choose
+from proxy.model import Call, Decision, Outcome, Reason, Via
+from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
+from proxy.rules import Goal, Rule, Situation, Standing, choose
 from proxy.rules.greeting import Greeting
 from proxy.rules.manner import Manner
 from proxy.target import Target
@@ -75,3 +76,16 @@ def put_through(way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome
         target = routing.default
     action = way.manner.transfer(target, knowledge.situation, routing.tables)
     return Decision(action, way.reason, knowledge.via, way.rule, heard=heard)
+
+
+def without_lookup(call: Call) -> Knowledge:
+    """Return what is known of a call when no CRM is asked."""
+    match call.caller:
+        case Extension():
+            return Knowledge(Situation(call, Standing.INTERNAL), Reason.INTERNAL_CALLER)
+        case Withheld():
+            return Knowledge(Situation(call, Standing.WITHHELD), Reason.WITHHELD)
+        case Unreadable(why):
+            return Knowledge(Situation(call, Standing.UNCLEAR), Reason.BAD_NUMBER, failure=why)
+        case PhoneNumber():
+            return Knowledge(Situation(call, Standing.UNKNOWN), Reason.UNKNOWN_CALLER)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from proxy.detached import detach
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
 from proxy.keys import By, Key, kind_of
-from proxy.matching import Several, distinct, holders, pick
+from proxy.matching import Several, distinct, holders, pick, several_for
 from proxy.model import Contact
 from proxy.upstream import Upstream
 
@@ -111,14 +111,13 @@ class Sources:
             returned = await source.upstream.lookup(key)
             holding = holders(returned, key)
             possible = distinct(holding)
-            contact = pick(possible, source.several, source.newest_by)
+            several = several_for(key, source.several)
+            contact = pick(possible, several, source.newest_by)
         except AdapterError as exc:
             self._tell(source.upstream, _outcome(exc), started, str(exc))
             return without_frames(exc)
         outcome = "unknown" if contact is None else "found"
-        self._tell(
-            source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), source.several)
-        )
+        self._tell(source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), several))
         return Several.UNKNOWN if contact is None and possible else contact
 
     async def _complete(self, upstream: Upstream, contact: Contact, key: Key) -> tuple[Contact, bool]:
@@ -162,7 +161,7 @@ def _about(returned: int, holding: int, possible: int, several: Several) -> str:
     """Say what the outcome does not: what was left out, and how it was chosen among the rest."""
     notes: list[str] = []
     if holding < returned:
-        notes.append(f"{returned} {'contact' if returned == 1 else 'contacts'}, {holding} with the caller's number")
+        notes.append(f"{returned} {'contact' if returned == 1 else 'contacts'}, {holding} with the number")
     if possible > 1:
         notes.append(f"{possible} contacts, several = {several}")
     return "; ".join(notes)

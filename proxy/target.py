@@ -59,5 +59,6 @@ def _is_valid(kind: str, argument: str) -> bool:
         return argument in {"hangup", "busy"}
     if kind == "tts":
         language, _, phrase = argument.partition("/")
-        return language in LANGUAGES and 0 < len(phrase) <= LONGEST_PHRASE and phrase.isprintable()
+        is_phrase = 0 < len(phrase) <= LONGEST_PHRASE and phrase.isprintable() and not {*phrase} & {*"{}"}
+        return language in LANGUAGES and is_phrase
     return False

@@ -40,8 +40,9 @@ async def explain_call(
         started = time.perf_counter()
         knowledge = await deployment.router.learn(call, key)
         explanations = {
-            form: deployment.router.explain(replace(call, can_be_asked=form.holds_dialogues), knowledge)
+            form: deployment.router.explain(replace(call, can_be_asked=form.holds_dialogues), knowledge, key)
             for form in deployment.dialects
+            if form.holds_dialogues or key is None or len(deployment.dialects) == 1
         }
         seconds = time.perf_counter() - started
     answers = {form.name: form.render(explained.decision).decode() for form, explained in explanations.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import phonenumbers
 
+from proxy.actions import PARAMETER
 from proxy.config.sentences import key_of
 from proxy.config.settings import SwitchSettings
 from proxy.config.values import TOKEN_PARAMETER, parse_listen
@@ -28,8 +29,9 @@ def crosscheck(tree: Mapping[str, Any]) -> list[str]:
     for path, text in _targets(tree):
         problems += _about_target(tree, path, text)
     for path, rule in _rules(tree):
-        for key, section in (("during", "hours"), ("outside", "hours"), ("ask", "steps")):
+        for key, section in (("during", "hours"), ("outside", "hours")):
             problems += _unknown_names(tree, (*path, key), rule.get(key), section)
+        problems += _unknown_step(tree, (*path, "ask"), rule.get("ask"))
         problems += _unreadable_numbers(tree, (*path, "called"), rule.get("called"))
         problems += _fields_of_nobody(tree, path, rule)
         problems += _unknown_table(tree, (*path, "language"), rule.get("language"))
@@ -162,7 +164,7 @@ def _fields_of_nobody(tree: Mapping[str, Any], path: Path, rule: Mapping[str, An
         fields += [TargetTemplate.parse(target).field_name] if isinstance(target, str) else []
     except ValueError:  # told where it is read
         return
-    kept = {step.get("keep") for _, step in _steps(tree)}
+    kept = [step.get("keep") for _, step in _steps(tree)]
     if wrong := [field for field in fields if field and field not in kept]:
         yield (
             f"{key_of(path, tree)}: looks at {wrong[0]!r}, which only known callers have - allowed: "
@@ -173,14 +175,19 @@ def _fields_of_nobody(tree: Mapping[str, Any], path: Path, rule: Mapping[str, An
 def _about_step(tree: Mapping[str, Any], name: str, step: Mapping[str, Any]) -> Iterator[str]:
     path: Path = ("steps", name)
     for place, goal in _goals(tree):
-        if place[1] == name and "/" not in goal and goal != "fax":
-            yield from _unknown_names(tree, place, goal, "steps")
+        if place[1] == name and goal != "fax":
+            yield from _unknown_step(tree, place, goal)
     yield from _unknown_table(tree, (*path, "language"), step.get("language"))
     wanted = step.get("look_up")
     finding = [source for _, source in _tables_at(tree, ("sources",)) if source.get("role", "find") == "find"]
     if wanted in list(By) and not any(wanted in _as_words(source.get("by", By.PHONE_NUMBER)) for source in finding):
         told = f"is {wanted}, by which no source is asked - allowed: a source with it"
         yield f"{key_of((*path, 'look_up'), tree)}: {told}"
+
+
+def _unknown_step(tree: Mapping[str, Any], path: Path, name: object) -> Iterator[str]:
+    if isinstance(name, str) and PARAMETER.fullmatch(name):  # others are told where they are read
+        yield from _unknown_names(tree, path, name, "steps")
 
 
 def _as_words(value: object) -> list[Any]:
@@ -207,7 +214,7 @@ def _about_the_parameter(tree: Mapping[str, Any]) -> Iterator[str]:
     parameter = _at(tree, "switch", "parameter")
     if parameter == TOKEN_PARAMETER and _at(tree, "switch", "access", "tokens"):
         yield "switch.parameter: is where the token is looked for - allowed: another name, or no switch.access.tokens"
-    if parameter in RESERVED and (_at(tree, "switch", "dialect") or "auto") == "auto":
+    if isinstance(parameter, str) and parameter in RESERVED and (_at(tree, "switch", "dialect") or "auto") == "auto":
         told = "is a parameter of santral-programlama too - allowed: another name"
         yield f'switch.parameter: {told}, or dialect = "musteri-tanima"'
 

@@ -17,9 +17,12 @@ from proxy.config.values import (
     WordsSetting,
     YesOrNo,
     parse_digits,
+    parse_field_name,
     parse_step_name,
+    read_by,
 )
 from proxy.keys import By
+from proxy.rules.comparison import bare_words
 
 StepName = Annotated[str, AfterValidator(parse_step_name)]
 
@@ -58,7 +61,7 @@ class StepSettings(Section):
     """What is keyed is looked up: customer_number or phone_number; who it belongs to is the caller"""
     choose: dict[str, GoalSetting] = Field(default={})
     """Keys, or words, and the target or step that each leads to"""
-    keep: Annotated[str, Field(min_length=1)] | None = None
+    keep: Annotated[str, read_by(parse_field_name)] | None = None
     """What is keyed or said is this field, for the rules"""
     then: GoalSetting | None = None
     """Target or step when it is answered; the rules decide when it is left out"""
@@ -97,7 +100,7 @@ class StepSettings(Section):
     @model_validator(mode="after")
     def _choices_can_be_made(self) -> "StepSettings":
         if self.listen:
-            if not all(re.search(r"\w", words) for words in self.choose):
+            if not all(map(bare_words, self.choose)):
                 raise ValueError("has a choice without a word - allowed: words, which begin those that are said")
             return self
         least, most = self.number_of_digits

@@ -18,7 +18,7 @@ from proxy.dialects.santral_programlama import RESERVED
 from proxy.keys import By
 from proxy.phone import NUMBER_TYPES
 from proxy.rules import Goal
-from proxy.rules.greeting import Greeting
+from proxy.rules.greeting import FIELD_NAME, Greeting
 from proxy.rules.manner import ANY, LanguageTemplate, Phrase
 from proxy.rules.situation import Standing
 from proxy.target import LANGUAGES, Target
@@ -241,6 +241,13 @@ def parse_step_name(text: str) -> str:
         raise ValueError("is no name of a step - allowed: small letters, digits and _, a letter first")
     if text in TAKEN:
         raise ValueError(f"is a name that is taken - allowed: any but {', '.join(sorted(TAKEN))}")
+    return text
+
+
+def parse_field_name(text: str) -> str:
+    """Read the name of a field. Raises ValueError."""
+    if not FIELD_NAME.fullmatch(text):
+        raise ValueError("is no name of a field - allowed: letters, digits and _ . -, a letter first")
     return text
 
 

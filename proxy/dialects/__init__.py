@@ -19,8 +19,12 @@ class Dialect(Protocol):
     def holds_dialogues(self) -> bool:
         """Whether the switch can ask the caller something, and us again."""
 
+    @property
+    def parameter(self) -> str:
+        """The query parameter with the caller's number."""
+
     def asks(self, query: Mapping[str, str]) -> bool:
-        """Tell whether a decoded query is a question of this form, and of no other."""
+        """Tell whether a decoded query may be a question of this form: it has a parameter of its own."""
 
     def parse(self, query: Mapping[str, str], at: datetime) -> Call:
         """Read the question from a decoded query. Whatever it holds, this is a call; it never raises."""

@@ -28,7 +28,10 @@ LONGEST_KEYED, LONGEST_SAID = 64, 1000
 
 MOST_PARAMETERS = 20
 
-_STEP = re.compile(r"[1-9][0-9]{0,2}")
+LAST_STEP = 999
+"""What counts as more questions than that; so does what is no number, as it would bound no dialogue."""
+
+_STEP = re.compile(r"0{0,9}[1-9][0-9]{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,25 @@ class SantralProgramlama:
     def holds_dialogues(self) -> bool:
         return True
 
+    @property
+    def parameter(self) -> str:
+        return "cli"
+
     def asks(self, query: Mapping[str, str]) -> bool:
         return not _OF_A_CALL.isdisjoint(query)
 
     def parse(self, query: Mapping[str, str], at: datetime) -> Call:
         call_id, step = query.get("uuid", ""), query.get("step", "")
         called = query.get("cld")
+        call_id = call_id if len(call_id) <= LONGEST_UUID else ""
         return Call(
-            parse_caller(query.get("cli"), self.region),
+            parse_caller(query.get(self.parameter), self.region),
             at,
             parse_caller(called, self.region) if called else None,
-            call_id=call_id if len(call_id) <= LONGEST_UUID else "",
-            step=int(step) if _STEP.fullmatch(step) else 1,
+            call_id=call_id,
+            step=int(step) if _STEP.fullmatch(step) else LAST_STEP if step else 1,
             heard=_heard(query),
-            can_be_asked=True,
+            can_be_asked=bool(call_id or step),
         )
 
     def render(self, decision: Decision) -> bytes:

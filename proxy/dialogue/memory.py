@@ -9,6 +9,7 @@ from cachetools import LRUCache, TTLCache
 
 from proxy.model import Call, Heard
 from proxy.phone import Caller
+from proxy.rules.manner import Manner
 
 CALLS = 10_000
 """Calls that are remembered at the most; then those that were not heard of for longest are forgotten."""
@@ -38,6 +39,8 @@ class Progress(Generic[K, A]):
     """How often each step was asked"""
     questions: int = 0
     """How often anything was asked"""
+    manner: Manner | None = None
+    """How the call is put through by the rule that has asked"""
     kept: dict[str, str] = field(default_factory=dict)
     """What was keyed or said, by the field that it is kept as"""
     answers: LRUCache[Turn, A] = field(default_factory=lambda: LRUCache(MOST_TURNS))

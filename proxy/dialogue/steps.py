@@ -13,6 +13,8 @@ from proxy.rules.comparison import bare_words
 from proxy.rules.manner import LanguageTemplate, in_language
 from proxy.rules.rule import Goal
 
+_NUMBER_SAID = re.compile(r"[0-9](?:[ .-]*[0-9])*")
+
 LONGEST_KEPT = 60
 """Characters of what was said, where it is kept."""
 
@@ -147,7 +149,9 @@ class Step:
         """Tell whether what came back can be the answer to this step."""
         if isinstance(self.ask, Keys):
             return any(name == self.name for name, _ in heard.keyed)
-        return isinstance(self.ask, Recording) or heard.said is not None
+        if isinstance(self.ask, Recording):
+            return not heard.keyed and heard.said is None
+        return heard.said is not None
 
     def read(self, heard: Heard, region: str) -> Answer:
         """Return what came of it. `region` is the home region of phone numbers."""
@@ -175,7 +179,7 @@ class Step:
                 goal = goals.get(text) if is_keyed else _chosen(text, goals)
                 return Answer(Outcome.CHOSEN, goal) if goal is not None else None
             case LookUp(by):
-                key = _key(by, text if is_keyed else re.sub("[^0-9]", "", text), region)
+                key = _key(by, text if is_keyed else _digits_said(text), region)
                 return Answer(Outcome.FOUND, self.then, key) if key is not None else None
             case _:
                 return Answer(Outcome.KEPT, self.then, kept=text[:LONGEST_KEPT])
@@ -188,8 +192,22 @@ def _key(by: By, digits: str, region: str) -> Key | None:
         return None
 
 
+def _digits_said(text: str) -> str:
+    """Return the digits of the one number in a text; nothing when there are several, which may be anybody's."""
+    numbers = _NUMBER_SAID.findall(text)
+    return re.sub("[^0-9]", "", numbers[0]) if len(numbers) == 1 else ""
+
+
 def _chosen(text: str, goals: Mapping[str, Goal]) -> Goal | None:
-    """Return where the one choice leads whose words begin words of the text; None when there are none, or several."""
+    """Return where the one choice leads whose words begin words of the text; None when there are none, or several.
+
+    Words that begin others which were said too are not meant by themselves: `sat` in `satış`.
+    """
     said = f" {bare_words(text)}"
-    found = [goal for words, goal in goals.items() if f" {bare_words(words)}" in said]
-    return found[0] if found and all(goal == found[0] for goal in found) else None
+    found = {words: goal for words, goal in goals.items() if f" {bare_words(words)}" in said}
+    longest = [
+        goal
+        for words, goal in found.items()
+        if not any(other != words and bare_words(other).startswith(bare_words(words)) for other in found)
+    ]
+    return longest[0] if longest and all(goal == longest[0] for goal in longest) else None

@@ -113,11 +113,11 @@ class Manner:
 
     def transfer(self, target: Target, situation: Situation, tables: Tables) -> Transfer:
         """Return the action for a call."""
-        language, phrase = self.language_of(situation, tables), ""
+        language, name, phrase = self.language_of(situation, tables), "", ""
         if self.phrase:
-            language, template = in_language(self.phrase, language)
+            spoken, template = in_language(self.phrase, language)
             phrase = template.render(situation)
-        name = ""
+            language = spoken if phrase else language
         if not phrase and self.greeting is not None and situation.contact is not None:
             name = self.greeting.render(situation.contact)
         return Transfer(

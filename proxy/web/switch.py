@@ -52,8 +52,10 @@ class Answering:
         object.__setattr__(self, "defaults", {form.name: form.render(refused) for form in self.dialects})
 
     def dialect_of(self, query: Mapping[str, str]) -> Dialect:
-        """Return the dialect of a question."""
-        return next((form for form in self.dialects if form.asks(query)), self.dialects[-1])
+        """Return the dialect of a question: the one whose parameter for the caller it has, or else any other."""
+        named = (form for form in self.dialects if form.parameter in query)
+        asked = (form for form in self.dialects if form.asks(query))
+        return next(named, None) or next(asked, self.dialects[-1])
 
 
 class SwitchListener:
@@ -95,12 +97,13 @@ class SwitchListener:
         try:
             query = each_once(request.query)
             dialect = answering.dialect_of(query)
-            if dialect.asks(query):
+            is_asked = dialect.asks(query)
+            if is_asked:
                 body = answering.defaults[dialect.name]
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
                 call = dialect.parse(query, datetime.now(UTC))
                 if may_ask(request, answering):
-                    self._spoken = dialect.name
+                    self._spoken = dialect.name if is_asked else self._spoken
                     decision = await answering.router.route(call)
                 else:
                     decision = answering.router.refuse(call)

@@ -396,7 +396,9 @@ def test_the_dialects_have_the_region_and_the_parameter_that_the_toml_has() -> N
         ({"cli": "05301234567"}, "santral-programlama"),
         ({"uuid": "x", "cli": "05301234567", "cld": "1003", "step": "1"}, "santral-programlama"),
         ({"step": "2"}, "santral-programlama"),
-        ({"telefon": "05301234567", "uuid": "x"}, "santral-programlama"),
+        ({"telefon": "05301234567", "uuid": "x"}, "musteri-tanima"),
+        ({"telefon": "05301234567", "step": "1", "cld": "1"}, "musteri-tanima"),
+        ({"telefon": "05301234567", "cli": "05301234567"}, "santral-programlama"),
     ],
 )
 def test_a_question_tells_its_dialect_by_its_parameters(query: dict[str, str], name: str) -> None:

@@ -66,3 +66,15 @@ def test_who_has_been_quiet_longest_is_forgotten_first() -> None:
     assert limiter.admit(IPv4Address("192.0.2.3"), 100.0)
     assert not limiter.admit(HERE, 100.0)
     assert len(limiter) == 2
+
+
+def test_what_was_taken_for_nothing_is_given_back() -> None:
+    limiter = Limiter(rate=1, burst=2)
+    assert [limiter.admit("a", 100.0) for _ in range(3)] == [True, True, False]
+    limiter.give_back("a")
+    limiter.give_back("nobody")
+    assert [limiter.admit("a", 100.0) for _ in range(2)] == [True, False]
+    for _ in range(9):
+        limiter.give_back("a")
+    assert [limiter.admit("a", 100.0) for _ in range(3)] == [True, True, False]
+    assert len(limiter) == 1

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.matching import Several, distinct, holders, pick
+from proxy.keys import CustomerNumber
+from proxy.matching import Several, distinct, holders, pick, several_for
 from proxy.model import Contact, Scalar
 from proxy.testing import phone
 from tests.unit.fakes import CUSTOMER, NUMBER
@@ -115,3 +116,14 @@ def test_a_contact_with_another_customer_number_is_no_match(held: str) -> None:
 def test_customer_numbers_do_not_matter_where_a_phone_number_was_asked_for() -> None:
     contact = Contact("Ahmet", numbers=("0530 123 45 67",), customer_number="999")
     assert holders([contact], NUMBER) == [contact]
+
+
+def test_a_customer_number_that_is_keyed_digit_by_digit_comes_first() -> None:
+    exact, lettered, padded = (Contact(customer_number=number) for number in ("105", "D-105", "00105"))
+    assert holders([lettered, exact, padded], CustomerNumber("105")) == [exact]
+    assert holders([lettered, padded], CustomerNumber("105")) == [lettered, padded]
+
+
+def test_no_customer_is_chosen_among_several_with_one_number() -> None:
+    assert {several_for(CustomerNumber("105"), each) for each in Several} == {Several.UNKNOWN}
+    assert [several_for(NUMBER, each) for each in Several] == [*Several]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from proxy.adapter import AdapterError, Contact, CustomerNumber, PhoneNumber
+from proxy.adapter import AdapterError, Contact, CustomerNumber, PhoneNumber, Unavailable
 from proxy.deployment import Deployment
 from proxy.detached import detach
 from proxy.model import Outcome, Reason
@@ -237,6 +237,53 @@ async def test_a_caller_may_be_recorded_and_go_on() -> None:
         assert outcome(talk) == (Reason.ANSWERED, Outcome.RECORDED)
 
 
+async def test_the_language_of_the_rule_that_has_asked_counts_in_all_of_the_dialogue() -> None:
+    both = {"tr-TR": "Tuşlayın.", "en-US": "Please key."}
+    steps = {
+        "customer_no": {"phrase": both, "look_up": "customer_number", "otherwise": "menu"},
+        "menu": {"phrase": both, "choose": {"1": "tts/en-US/Bye"}, "otherwise": "queue/309"},
+    }
+    rules = [
+        {"name": "all", "caller": {"kind": "unknown"}, "ask": "customer_no", "language": "en-US", "recording": False}
+    ]
+    async with Deployment(talkative(steps=steps, rules=rules)) as deployment:
+        talk = Talk(deployment)
+        asked = [await talk.next(), await talk.next(customer_no="12345"), await talk.next(customer_no="")]
+        assert [each["prompt"]["phrase"] for each in asked] == ["Please key."] * 3
+        assert await talk.next(menu="") == {"transfer": {"recording_enabled": False, "target": "queue/309"}}
+
+
+@in_virtual_time
+async def test_when_the_crm_is_back_the_next_question_is_answered_by_what_it_says() -> None:
+    book = CustomerBook()
+    book.trouble = AdapterError("refused")
+    rules = [{"name": "all", "caller": {"kind": "anyone"}, "ask": "customer_no"}]
+    async with Deployment(talkative(book, rules=rules)) as deployment:
+        talk = Talk(deployment, "05301234567")
+        assert await talk.next() == ASKED
+        book.trouble = None
+        await asyncio.sleep(10)
+        answer = await talk.next(customer_no="")
+        assert answer["transfer"]["greet_name"] == "Ahmet Yılmaz"
+
+
+async def test_who_has_keyed_his_number_stays_who_he_is_whatever_comes_late() -> None:
+    class Late(CustomerBook):
+        async def lookup(self, key: PhoneNumber | CustomerNumber) -> Contact | None:
+            found = await super().lookup(key)
+            await asyncio.sleep(0.2 if isinstance(key, PhoneNumber) else 0.01)
+            return found
+
+    async with Deployment(talkative(Late())) as deployment:
+        talk, other = Talk(deployment), Talk(deployment)
+        talk.step = other.step = 2
+        late = detach(talk.again(strange="1"))
+        await asyncio.sleep(0.02)
+        assert await other.again(customer_no="777") == FOUND
+        assert await late == FOUND
+        assert await Talk(deployment).next() == FOUND
+
+
 # ------------------------------------------------------------------------------- repetitions, order, loss
 
 
@@ -250,6 +297,16 @@ async def test_a_repeated_question_is_answered_as_before_without_a_lookup() -> N
         assert len(book.asked) == 3
         talk.step = 1
         assert await talk.again() == ASKED, "also when it comes late"
+
+
+async def test_parameters_of_others_make_no_other_question() -> None:
+    book = CustomerBook()
+    async with Deployment(talkative(book)) as deployment:
+        talk = Talk(deployment)
+        await talk.next(ts="0")
+        first = await talk.next(customer_no="12345", ts="1", token="t")
+        assert [await talk.again(ts=str(place), customer_no="12345") for place in range(5)] == [first] * 5
+        assert len(book.asked) == 2
 
 
 @in_virtual_time
@@ -361,6 +418,32 @@ async def test_the_only_step_that_listens_is_the_one_whose_words_come_back() -> 
         assert await talk.next(result="satışa") == UNKNOWN
 
 
+RECORDING = {"consent": {"phrase": "Kaydediliyor.", "record": True, "then": "customer_no"}}
+
+
+async def test_the_only_step_that_records_is_the_one_after_which_nothing_comes_back() -> None:
+    async with Deployment(talkative(steps={**STEPS, **RECORDING})) as deployment:
+        talk = Talk(deployment)
+        talk.step = 1
+        assert await talk.next() == ASKED
+        talk = Talk(deployment, uuid="u-2")
+        talk.step = 1
+        assert await talk.next(customer_no="777") == FOUND
+    async with Deployment(talkative(steps={**STEPS, **RECORDING, "other": RECORDING["consent"]})) as deployment:
+        talk = Talk(deployment)
+        talk.step = 1
+        assert await talk.next() == UNKNOWN
+
+
+async def test_what_is_keyed_is_not_lost_where_another_server_asked_for_it_after_a_recording() -> None:
+    rules = [{"name": "all", "caller": {"kind": "anyone"}, "ask": "consent"}]
+    async with Deployment(talkative(steps={**STEPS, **RECORDING}, rules=rules)) as deployment:
+        talk = Talk(deployment)
+        assert "record" in await talk.next()
+        talk.step = 2
+        assert (await talk.next(customer_no="777"))["transfer"]["greet_name"] == "Ayşe Demir"
+
+
 async def test_digits_of_another_step_than_the_one_that_is_remembered_are_read_by_their_name() -> None:
     async with Deployment(talkative(steps={**STEPS, **MENU}, rules=ASK_MENU)) as deployment:
         talk = Talk(deployment)
@@ -428,6 +511,31 @@ async def test_all_who_cannot_be_told_apart_count_as_one(cli: str) -> None:
             await talk.next()
             await talk.next(customer_no=f"10{number}")
         assert len(book.asked) == 2
+
+
+async def test_what_the_crm_could_not_tell_is_no_guess() -> None:
+    book = CustomerBook()
+    async with Deployment(talkative(book, dialogue={"guesses": 2, "guesses_within": 3600})) as deployment:
+        for number in range(5):
+            book.trouble = None
+            talk = Talk(deployment, uuid=f"u-{number}")
+            await talk.next()
+            book.trouble = Unavailable("down")
+            assert await talk.next(customer_no=f"10{number}") == DEFAULT
+        book.trouble = None
+        talk = Talk(deployment, uuid="u-x")
+        await talk.next()
+        assert await talk.next(customer_no="777") == FOUND
+
+
+async def test_no_number_is_kept_to_count_guesses() -> None:
+    async with Deployment(talkative()) as deployment:
+        talk = Talk(deployment)
+        await talk.next()
+        await talk.next(customer_no="12345")
+        buckets = deployment.dialogues.guesses._buckets
+        assert len(buckets) == 1
+        assert STRANGER[1:] not in repr([*buckets])
 
 
 async def test_a_refused_caller_is_asked_nothing_and_looked_up_nowhere() -> None:

@@ -189,7 +189,7 @@ async def test_a_contact_with_other_numbers_is_unknown_and_passes_on() -> None:
     somebody = Contact("Somebody", numbers=("0532 111 22 33",))
     asked, observed = sources(FakeAdapter(somebody), FakeAdapter(AHMET))
     assert await asked.lookup(NUMBER) == Sighting(AHMET)
-    assert observed.outcomes()[0] == ("s0", "unknown", "1 contact, 0 with the caller's number")
+    assert observed.outcomes()[0] == ("s0", "unknown", "1 contact, 0 with the number")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_it_is_told_what_was_left_out_and_how_it_was_chosen_among_the_rest
     rows = [Contact("A", numbers=numbers, id="1"), Contact("A", numbers=numbers, id="1"), Contact("B", numbers=numbers)]
     asked, observed = sources(FakeAdapter([*rows, Contact("C", numbers=("0212 555 10 10",))]), several=Several.UNKNOWN)
     await asked.lookup(NUMBER)
-    note = "4 contacts, 3 with the caller's number; 2 contacts, several = unknown"
+    note = "4 contacts, 3 with the number; 2 contacts, several = unknown"
     assert observed.outcomes() == [("s0", "unknown", note)]
 
 

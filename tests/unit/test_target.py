@@ -70,6 +70,7 @@ def test_every_target_of_the_switch_is_read_and_written_back(text: str, kind: st
         "tts/tr-TR/",
         "tts/de-DE/Guten Tag",
         "tts/tr-TR/a\nb",
+        "tts/tr-TR/Sayın {name}",
         f"tts/tr-TR/{'a' * (LONGEST_PHRASE + 1)}",
         "sip/1000",
         "queue/{tier}",

@@ -12,7 +12,7 @@ from proxy.model import Reason
 from proxy.phone import Extension, PhoneNumber
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, FakeAdapter, Stubborn
-from tests.unit.talking import AYSE, STRANGER, CustomerBook, talkative
+from tests.unit.talking import AYSE, RULES, STRANGER, CustomerBook, talkative
 
 NIGHT = {"night": {"from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}}
 
@@ -65,6 +65,20 @@ async def test_a_number_that_was_keyed_is_looked_up_in_the_place_of_the_callers(
     assert book.asked == [CustomerNumber("777")]
     assert told.key == CustomerNumber("777")
     assert told.explanation.knowledge.situation.contact == AYSE
+    answer = {"transfer": {"greet_name": "Ayşe Demir", "lang": "tr-TR", "target": "user/1005"}}
+    assert {name: json.loads(body) for name, body in told.answers.items()} == {"santral-programlama": answer}
+
+
+async def test_what_becomes_of_a_keyed_number_is_told_without_asking_for_it_again() -> None:
+    rules = [{"name": "all", "caller": {"kind": "anyone"}, "ask": "customer_no"}, *RULES[1:]]
+    for digits, target in (("777", "user/1005"), ("12345", "queue/202")):
+        told = await explain_call(talkative(rules=rules), STRANGER, None, None, CustomerNumber(digits))
+        assert json.loads(told.answers["santral-programlama"])["transfer"]["target"] == target
+
+
+async def test_where_only_the_old_form_is_spoken_a_keyed_number_is_explained_in_it() -> None:
+    switch = {"default": "queue/200", "dialect": "musteri-tanima"}
+    told = await explain_call(talkative(switch=switch), STRANGER, None, None, CustomerNumber("777"))
     assert json.loads(told.answers["musteri-tanima"]) == {"name": "Ayşe Demir", "target": "user/1005"}
 
 

@@ -46,6 +46,9 @@ def line(**settings: Any) -> list[Any]:
         ({"steps": 5}, []),
         ({"steps": {"order": 5}}, []),
         ({"steps": {"order": {**STEP, "choose": 5, "then": 5}}}, []),
+        ({"steps": {"order": {**STEP, "then": "Queue", "keep": ["y"]}}}, []),
+        ({"steps": {"order": {**STEP, "keep": {}}}, "rules": rule(caller={"kind": "unknown"})}, []),
+        ({"switch": {"default": "queue/200", "parameter": ["cli"]}}, []),
         (
             {"steps": {"order": {**STEP, "then": "menu", "otherwise": "external/09001234567"}}},
             [
@@ -86,6 +89,7 @@ LOOKS = 'which only known callers have - allowed: caller.kind = "known" alone, o
         ({"when": {"tier": "gold"}}, []),
         ({"when": {"tier": "gold"}, "caller": {"kind": ["known"]}}, []),
         ({"when": {"tier": "gold"}, "caller": 5}, []),
+        ({"ask": "Foo Bar"}, []),
         ({"when": 5, "caller": {"kind": "unknown"}}, []),
         ({"target": 5, "caller": {"kind": "unknown"}}, []),
         ({"target": "user/{", "caller": {"kind": "unknown"}}, []),

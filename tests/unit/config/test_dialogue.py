@@ -61,6 +61,8 @@ def refusal(**settings: Any) -> str:
         ({**ASKED, "digits": "2", "choose": {"1": "queue/1"}}, "has the choice '1', which nobody can key"),
         ({**ASKED, "choose": {"1" * 21: "queue/1"}}, "has the choice '1111"),
         ({"announcement": 5, "listen": 5, "choose": {"!": "queue/1"}}, "has a choice without a word"),
+        ({"announcement": 5, "listen": 5, "choose": {"_": "queue/1"}}, "has a choice without a word"),
+        ({**ASKED, "keep": "a b"}, "is no name of a field"),
     ],
 )
 def test_a_step_asks_one_thing_and_leads_somewhere(settings: dict[str, Any], told: str) -> None:
@@ -227,7 +229,9 @@ def test_the_switch_may_ask_again_at_another_url(url: str) -> None:
     assert is_service_url(SecretStr(url)).get_secret_value() == url
 
 
-@pytest.mark.parametrize("url", ["", "tanima.example.com", "ftp://x/", "https:///x", "https://x/ y", 'https://x/"', "https://x\n"])
+@pytest.mark.parametrize(
+    "url", ["", "tanima.example.com", "ftp://x/", "https:///x", "https://x/ y", 'https://x/"', "https://x\n"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"^is not a URL - allowed: such as https://"):
         is_service_url(SecretStr(url))

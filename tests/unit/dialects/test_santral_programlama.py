@@ -8,7 +8,7 @@ import pytest
 
 from proxy.actions import Action, Prompt, Record, SpeechToText, Spoken, Transfer
 from proxy.dialects.musteri_tanima import MusteriTanima
-from proxy.dialects.santral_programlama import SantralProgramlama
+from proxy.dialects.santral_programlama import LAST_STEP, SantralProgramlama
 from proxy.model import Call, Decision, Heard, Reason
 from proxy.phone import Extension, Unreadable, Withheld, parse_number
 from proxy.target import Target
@@ -155,13 +155,20 @@ def test_callers_come_in_the_forms_that_are_documented(text: str, caller: object
     assert DIALECT.parse({**DOCUMENTED, "cli": text}, MONDAY_NOON).caller == caller
 
 
-def test_a_question_without_any_parameter_is_a_call_too() -> None:
-    assert DIALECT.parse({}, MONDAY_NOON) == Call(Withheld(), MONDAY_NOON, can_be_asked=True)
+def test_a_question_without_any_parameter_is_a_call_too_but_not_one_that_can_be_asked() -> None:
+    assert DIALECT.parse({}, MONDAY_NOON) == Call(Withheld(), MONDAY_NOON)
+    assert DIALECT.parse({"uuid": "u-1"}, MONDAY_NOON).can_be_asked
+    assert DIALECT.parse({"step": "1"}, MONDAY_NOON).can_be_asked
 
 
-@pytest.mark.parametrize("step", ["", "0", "-1", "x", "1.5", "1000", "٣", "1 "])
-def test_a_step_that_is_no_number_counts_as_the_first(step: str) -> None:
-    assert DIALECT.parse({**DOCUMENTED, "step": step}, MONDAY_NOON).step == 1
+@pytest.mark.parametrize(("text", "step"), [("", 1), ("1", 1), ("02", 2), ("10", 10), ("999", 999)])
+def test_which_question_it_is_is_a_number(text: str, step: int) -> None:
+    assert DIALECT.parse({**DOCUMENTED, "step": text}, MONDAY_NOON).step == step
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "1000", "99999999999", "٣", "1 ", "1,2"])
+def test_what_is_no_number_of_a_question_counts_as_more_than_are_asked(text: str) -> None:
+    assert DIALECT.parse({**DOCUMENTED, "step": text}, MONDAY_NOON).step == LAST_STEP
 
 
 def test_what_is_too_long_is_taken_for_nothing() -> None:
@@ -188,4 +195,4 @@ def test_what_has_no_parameter_of_a_call_is_of_another_form(query: Mapping[str, 
 
 def test_it_can_say_every_target() -> None:
     assert DIALECT.can_say(Target("tts", "en-US/Hello"))
-    assert (DIALECT.name, DIALECT.holds_dialogues) == ("santral-programlama", True)
+    assert (DIALECT.name, DIALECT.holds_dialogues, DIALECT.parameter) == ("santral-programlama", True, "cli")

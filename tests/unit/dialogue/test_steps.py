@@ -95,6 +95,18 @@ def test_digits_among_the_words_are_looked_up() -> None:
     assert step.read(Heard(said="numaram 12 345."), "TR").key == CustomerNumber("12345")
     assert step.read(Heard(said="bilmiyorum"), "TR") == MISUNDERSTOOD
     assert step.read(Heard(said="1" * 21), "TR") == MISUNDERSTOOD
+    assert step.read(Heard(said="10-001"), "TR").key == CustomerNumber("10001")
+
+
+@pytest.mark.parametrize("said", ["numaram 7 ama eskiden 77 idi", "3 çocuğum var, numaram 777", "7/77"])
+def test_digits_of_two_numbers_are_not_made_one(said: str) -> None:
+    assert speech(LookUp(By.CUSTOMER_NUMBER)).read(Heard(said=said), "TR") == MISUNDERSTOOD
+
+
+def test_words_that_begin_others_are_not_meant_by_themselves() -> None:
+    step = speech(Choose({"sat": SUPPORT, "satış": SALES}))
+    assert step.read(Heard(said="satış"), "TR").goal == SALES
+    assert step.read(Heard(said="satmak"), "TR").goal == SUPPORT
 
 
 def test_of_what_is_said_so_much_is_kept_as_a_field_may_hold() -> None:
@@ -116,6 +128,9 @@ def test_a_step_knows_what_may_be_its_answer() -> None:
     assert speech(Keep("x")).hears(Heard(said=""))
     assert not speech(Keep("x")).hears(keyed("1"))
     assert recording.hears(Heard())
+    assert recording.hears(Heard(failed=True))
+    assert not recording.hears(keyed("1", "other"))
+    assert not recording.hears(Heard(said="x"))
 
 
 def test_keys_are_asked_for_in_the_language_that_there_is() -> None:

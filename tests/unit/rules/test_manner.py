@@ -137,6 +137,11 @@ def test_of_phrases_in_several_languages_the_contacts_is_said() -> None:
         assert (put_through.language, put_through.phrase) == said
 
 
+def test_a_phrase_that_is_not_said_leaves_no_language_behind() -> None:
+    manner = Manner(Greeting("{name}"), {"en-US": Phrase("Welcome, {tier}.")})
+    assert manner.transfer(QUEUE, situation("Ayşe"), {}) == Transfer(QUEUE, "Ayşe")
+
+
 def test_a_phrase_for_any_language_is_spoken_in_the_wanted_one() -> None:
     assert in_language({ANY: "Hello"}, "en-US") == ("en-US", "Hello")
     assert in_language({"en-US": "Hello"}, "tr-TR") == ("en-US", "Hello")
