@@ -1,4 +1,4 @@
-"""What does not keep a configuration from being used, and should still be told: warnings and notes."""
+"""What does not keep a configuration from being used, and is wrong: secrets that everybody can read."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,9 +7,6 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
-from proxy.config.routes import MannerSettings
-from proxy.config.settings import Settings, SourceSettings
-from proxy.keys import By
 from proxy.secret_files import is_readable_by_everybody
 
 _SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - words
@@ -23,8 +20,6 @@ _SECRET_IN_A_URL = re.compile(
     r"|^https?://.*/(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])[\w-]{12,}(?:/|$)",  # a code in a path, as of a webhook
     re.ASCII,
 )
-
-_ONLY_IN_DIALOGUES = ("phrase", "language", "announcement_to_caller", "announcement_to_callee", "recording")
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
@@ -40,61 +35,6 @@ def warnings(file: Path, written: Any, models: Iterable[BaseModel], secret_files
     for each in dict.fromkeys([*with_secrets, *secret_files]):
         if is_readable_by_everybody(each):
             yield f"{each} can be read by everybody on this machine, and holds a secret - better: chmod 600"
-
-
-def notes(settings: Settings) -> Iterator[str]:
-    """Yield a line when the sources' limits are longer than a call waits, and when a dialect cannot say everything."""
-    yield from _too_long(settings)
-    yield from _unsaid(settings)
-
-
-def _too_long(settings: Settings) -> Iterator[str]:
-    finding = [source for source in settings.sources if source.role == "find"]
-    by_kind = [[_longest(source) for source in finding if kind in source.by] for kind in By]
-    enriching = [_longest(source) for source in settings.sources if source.role == "enrich"]
-    parallel, deadline = settings.lookup.parallel, settings.switch.deadline
-    together = round(max(max(each, default=0) if parallel else sum(each) for each in by_kind) + sum(enriching), 3)
-    if together > deadline:
-        better = "fewer attempts, shorter timeouts" + (
-            ", lookup.parallel" if max(map(len, by_kind)) > 1 and not parallel else ""
-        )
-        yield (
-            f"sources may take {together:g} s together, more than switch.deadline ({deadline:g}): "
-            f"a call does not wait for the rest - better: {better} or a longer deadline"
-        )
-
-
-def _unsaid(settings: Settings) -> Iterator[str]:
-    """Yield a line with what is left out where the switch asks in the form of Müşteri Tanıma."""
-    if settings.switch.dialect == "santral-programlama":
-        return
-    rules = [(f"rules.{rule.name}", rule) for rule in settings.rules]
-    manners: list[tuple[str, MannerSettings]] = [("routing", settings.routing)]
-    for line in settings.lines:
-        manners.append((f"lines.{line.name}.routing", line.routing))
-        rules += [(f"lines.{line.name}.rules.{rule.name}", rule) for rule in line.rules or ()]
-    left_out = [f"lines.{line.name}" for line in settings.lines]
-    left_out += [f"steps.{name}" for name in settings.steps]
-    for place, manner in (*manners, *rules):
-        left_out += [f"{place}.{name}" for name in _ONLY_IN_DIALOGUES if getattr(manner, name) is not None]
-    for place, rule in rules:
-        left_out += [f"{place}.{name}" for name in ("ask", "called") if getattr(rule, name) is not None]
-        if rule.target is not None and rule.target.literal is not None and rule.target.literal.kind == "tts":
-            left_out.append(f"{place}.target")
-    left_out += [f"routing.{name}" for name in ("unknown", "withheld", "internal") if _speaks(settings, name)]
-    if left_out:
-        yield f"a switch that asks in the form of musteri-tanima is not told: {', '.join(left_out)}"
-
-
-def _speaks(settings: Settings, name: str) -> bool:
-    target = getattr(settings.routing, name)
-    return target is not None and target.kind == "tts"
-
-
-def _longest(source: SourceSettings) -> float:
-    """Return how long a source may take about one number, with all its attempts and the waits between them."""
-    waits = (source.wait_initial * 2.0**number + source.wait_jitter for number in range(source.attempts - 1))
-    return source.attempts * source.timeout + sum(min(wait, source.wait_max) for wait in waits)
 
 
 def texts_in(node: Any) -> Iterator[str]:  # noqa: ANN401 - any value

@@ -15,7 +15,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from proxy.adapter import Adapter, AdapterConfig, By, Enriching
 from proxy.config.crosscheck import crosscheck
-from proxy.config.doubts import notes, texts_in, warnings
+from proxy.config.doubts import texts_in, warnings
+from proxy.config.notes import notes
 from proxy.config.sentences import Path, key_of, sentences
 from proxy.config.settings import Settings, SourceSettings, SwitchSettings
 from proxy.config.values import SHORTEST_SECRET, FromEnvironment, parse_by

@@ -191,7 +191,7 @@ def test_every_setting_is_read_as_it_stands() -> None:
     assert [*map(str, access.allow)] == ["192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"]
     assert [*map(str, access.trusted_proxies)] == ["127.0.0.1/32"]
     assert (settings.switch.dialect, settings.switch.parameter) == ("santral-programlama", "numara")
-    assert settings.switch.service_url == SecretStr("https://tanima.example.com/kim/arayan.json")
+    assert settings.switch.service_url == SecretStr("https://tanima.example.com/made-up-token-one/kim/arayan.json")
     assert (settings.switch.region, settings.switch.deadline) == ("DE", 2)
     assert str(settings.switch.default) == "hangup/busy"
     assert str(settings.routing.unknown) == "fax/kim@example.com"
@@ -261,6 +261,7 @@ def test_every_setting_of_what_is_said_and_asked_is_read_as_it_stands() -> None:
         "1": "queue/200",
         "2": "order",
         "03": "tts/tr-TR/Kapalıyız",
+        "4": "message",
     }
     assert (order.listen, order.keep) == (10, "order")
     assert (message.record, message.then) == (True, Target("voicemail", "1000"))

@@ -267,7 +267,7 @@ def test_of_sources_that_are_asked_at_once_the_longest_counts(tmp_path: Path) ->
 def test_sources_for_other_kinds_of_number_are_not_asked_together(tmp_path: Path) -> None:
     by_customer_number, by_both = 'by = "customer_number"', 'by = ["phone_number", "customer_number"]'
     assert noted(tmp_path, "", "", by_customer_number) == []
-    assert noted(tmp_path, "", by_customer_number) == []
+    assert len(noted(tmp_path, "", by_customer_number)) == 1, "nobody is known by the number he calls from"
     for others in (["", by_both], [by_customer_number, by_both]):
         (line,) = noted(tmp_path, "", *others)
         assert line.startswith("sources may take 2.6 s together, ")
@@ -352,3 +352,44 @@ def test_what_the_old_form_has_no_words_for_is_noted_where_it_may_be_asked_in(tm
 
 def test_nothing_of_that_is_noted_where_the_switch_asks_in_the_new_form_alone(tmp_path: Path) -> None:
     assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=SAID) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "told"),
+    [
+        ("https://example.com/musteri.json", "", []),
+        ("https://example.com/a/musteri.json", "", []),
+        (
+            "https://example.com/other.json",
+            "",
+            ["switch.service_url does not end in switch.path (/musteri.json), so that this server answers the default"],
+        ),
+        (f"https://example.com/{SECRET}/musteri.json", SECRET, []),
+        (f"https://example.com/musteri.json?token={SECRET}", SECRET, []),
+        (
+            "https://example.com/musteri.json?a=b",
+            SECRET,
+            ["switch.service_url has none of switch.access.tokens: what is keyed is refused if the switch brings none"],
+        ),
+    ],
+)
+def test_a_service_url_at_which_nothing_would_be_understood_is_noted(
+    tmp_path: Path, url: str, token: str, told: list[str]
+) -> None:
+    access = f'access = {{ tokens = ["{token}"] }}' if token else ""
+    assert noted(tmp_path, f'dialect = "santral-programlama"\nservice_url = "{url}"\n{access}', "") == told
+
+
+def test_steps_to_which_nothing_leads_are_noted(tmp_path: Path) -> None:
+    step = 'announcement = 5\nkeep = "x"\n'
+    more = (
+        '[[rules]]\nname = "all"\nask = "a"\n'
+        f'[steps.a]\nannouncement = 5\nchoose = {{ 1 = "b", 2 = "queue/1" }}\notherwise = "c"\n'
+        f'[steps.b]\n{step}then = "d"\n[steps.c]\n{step}[steps.d]\n{step}[steps.e]\n{step}'
+    )
+    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=more) == ["nothing leads to steps.e"]
+
+
+def test_it_is_noted_when_nobody_is_known_by_his_number(tmp_path: Path) -> None:
+    told = "no source is asked by phone_number: every caller is unknown before he keys something"
+    assert noted(tmp_path, "", 'by = "customer_number"') == [told]

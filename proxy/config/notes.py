@@ -1,0 +1,97 @@
+"""What may be meant as it is in a configuration, and should still be told."""
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+from proxy.config.routes import MannerSettings, RuleSettings
+from proxy.config.settings import Settings, SourceSettings
+from proxy.config.values import TOKEN_PARAMETER
+from proxy.keys import By
+
+_ONLY_IN_DIALOGUES = ("phrase", "language", "announcement_to_caller", "announcement_to_callee", "recording")
+
+
+def notes(settings: Settings) -> Iterator[str]:
+    """Yield a line for each thing that may be meant as it is, and that hardly anybody means."""
+    yield from _too_long(settings)
+    yield from _unsaid(settings)
+    yield from _unasked(settings)
+    yield from _asked_elsewhere(settings)
+
+
+def _too_long(settings: Settings) -> Iterator[str]:
+    finding = [source for source in settings.sources if source.role == "find"]
+    by_kind = [[_longest(source) for source in finding if kind in source.by] for kind in By]
+    enriching = [_longest(source) for source in settings.sources if source.role == "enrich"]
+    parallel, deadline = settings.lookup.parallel, settings.switch.deadline
+    together = round(max(max(each, default=0) if parallel else sum(each) for each in by_kind) + sum(enriching), 3)
+    if together > deadline:
+        better = "fewer attempts, shorter timeouts" + (
+            ", lookup.parallel" if max(map(len, by_kind)) > 1 and not parallel else ""
+        )
+        yield (
+            f"sources may take {together:g} s together, more than switch.deadline ({deadline:g}): "
+            f"a call does not wait for the rest - better: {better} or a longer deadline"
+        )
+
+
+def _unsaid(settings: Settings) -> Iterator[str]:
+    """Yield a line with what is left out where the switch asks in the form of Müşteri Tanıma."""
+    if settings.switch.dialect == "santral-programlama":
+        return
+    rules = [*_rules(settings)]
+    manners: list[tuple[str, MannerSettings]] = [("routing", settings.routing)]
+    manners += [(f"lines.{line.name}.routing", line.routing) for line in settings.lines]
+    left_out = [f"lines.{line.name}" for line in settings.lines]
+    left_out += [f"steps.{name}" for name in settings.steps]
+    for place, manner in (*manners, *rules):
+        left_out += [f"{place}.{name}" for name in _ONLY_IN_DIALOGUES if getattr(manner, name) is not None]
+    for place, rule in rules:
+        left_out += [f"{place}.{name}" for name in ("ask", "called") if getattr(rule, name) is not None]
+        if rule.target is not None and rule.target.literal is not None and rule.target.literal.kind == "tts":
+            left_out.append(f"{place}.target")
+    left_out += [f"routing.{name}" for name in ("unknown", "withheld", "internal") if _speaks(settings, name)]
+    if left_out:
+        yield f"a switch that asks in the form of musteri-tanima is not told: {', '.join(left_out)}"
+
+
+def _unasked(settings: Settings) -> Iterator[str]:
+    """Yield a line for steps to which nothing leads, and when nobody is known by the number that he calls from."""
+    goals = [rule.ask for _, rule in _rules(settings)]
+    for step in settings.steps.values():
+        goals += [goal for goal in (*step.choose.values(), step.then, step.otherwise) if isinstance(goal, str)]
+    yield from (f"nothing leads to steps.{name}" for name in settings.steps if name not in goals)
+    if not any(By.PHONE_NUMBER in source.by for source in settings.sources if source.role == "find"):
+        yield "no source is asked by phone_number: every caller is unknown before he keys something"
+
+
+def _asked_elsewhere(settings: Settings) -> Iterator[str]:
+    """Yield a line when the switch would be sent where it is not understood."""
+    switch = settings.switch
+    if switch.service_url is None:
+        return
+    url = urlsplit(switch.service_url.get_secret_value())
+    if not url.path.endswith(switch.path):
+        yield f"switch.service_url does not end in switch.path ({switch.path}), so that this server answers the default"
+    brought = {*url.path.split("/"), *parse_qs(url.query).get(TOKEN_PARAMETER, [])}
+    tokens = {token.get_secret_value() for token in switch.access.tokens}
+    if tokens and not tokens & brought:
+        yield "switch.service_url has none of switch.access.tokens: what is keyed is refused if the switch brings none"
+
+
+def _rules(settings: Settings) -> Iterator[tuple[str, RuleSettings]]:
+    """Yield all rules with their places, those of lines too."""
+    yield from ((f"rules.{rule.name}", rule) for rule in settings.rules)
+    for line in settings.lines:
+        yield from ((f"lines.{line.name}.rules.{rule.name}", rule) for rule in line.rules or ())
+
+
+def _speaks(settings: Settings, name: str) -> bool:
+    target = getattr(settings.routing, name)
+    return target is not None and target.kind == "tts"
+
+
+def _longest(source: SourceSettings) -> float:
+    """Return how long a source may take about one number, with all its attempts and the waits between them."""
+    waits = (source.wait_initial * 2.0**number + source.wait_jitter for number in range(source.attempts - 1))
+    return source.attempts * source.timeout + sum(min(wait, source.wait_max) for wait in waits)
