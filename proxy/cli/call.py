@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import count
 from urllib.parse import quote, urlencode
 
 from proxy.actions import Prompt, Question, SpeechToText, Spoken, Transfer
@@ -69,7 +68,9 @@ async def hold_call(
     of_the_call = call if dialect.holds_dialogues else {settings.switch.parameter: number}
     switch = _Switch(terminal, settings.switch.path, of_the_call)
     async with deployment:
-        for step in count(1):
+        step = 0
+        while True:
+            step += 1
             query = switch.query | ({"step": str(step)} if dialect.holds_dialogues else {}) | switch.heard
             decision = await _answer(deployment, dialect, query, moment_of(configuration, at))
             _show_exchange(switch, query, dialect.render(decision), decision, [*map(_in_words, asked), *bugs])

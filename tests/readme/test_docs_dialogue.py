@@ -17,6 +17,7 @@ from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.dialects.santral_programlama import SantralProgramlama
 from proxy.dialogue.memory import CALLS, KEPT_FOR
 from proxy.model import Outcome
+from proxy.rules.manner import LONGEST_VALUE
 from proxy.target import LANGUAGES, LONGEST_PHRASE
 from tests.readme.pages import blocks, headings, links, read, sections, shown_and_printed, spans, tables, write_files
 
@@ -84,7 +85,8 @@ def test_both_dialects_are_told_by_their_names() -> None:
     [
         (r"The ([\d,]+) calls that asked last are remembered", CALLS),
         (r"for (\d+) minutes after their last question", KEPT_FOR / 60),
-        (r"longer than (\d+) characters", LONGEST_PHRASE),
+        (r"a text that the switch speaks \((\d+) characters\)", LONGEST_PHRASE),
+        (r"longer than (\d+) characters or a placeholder", LONGEST_VALUE),
     ],
 )
 def test_a_figure_is_the_one_in_the_code(sentence: str, figure: float) -> None:

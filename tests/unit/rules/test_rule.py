@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from proxy.model import Contact
 from proxy.rules import Considered, Rule, Standing, choose, explain
 from proxy.rules.comparison import Comparison
@@ -83,3 +85,25 @@ def test_it_is_explained_when_no_rule_matched() -> None:
 def test_two_rules_that_are_alike_are_told_apart_by_their_place() -> None:
     considered = explain(unknown(), [ANYONE, ANYONE])
     assert [rule.outcome for rule in considered] == ["matched", "not tried"]
+
+
+SPOKEN = Rule("spoken", TargetTemplate.parse("tts/tr-TR/Kapalıyız"))
+ASKING = Rule("asking", ask="menu")
+BOTH = Rule("both", TargetTemplate.parse("queue/1"), ask="menu")
+
+
+def test_a_spoken_target_matches_only_where_it_can_be_said() -> None:
+    old = unknown()
+    new = replace(old, call=replace(old.call, can_be_asked=True))
+    assert (SPOKEN.apply(old), SPOKEN.apply(new)) == (None, Target("tts", "tr-TR/Kapalıyız"))
+    assert SPOKEN.why_not(old) == "its target cannot be said in this dialect"
+
+
+def test_a_rule_leads_to_its_step_where_that_may_be_asked_and_else_to_its_target() -> None:
+    old = unknown()
+    new = replace(old, call=replace(old.call, can_be_asked=True))
+    may_ask = replace(new, steps=frozenset({"menu"}))
+    assert [rule.apply(may_ask) for rule in (ASKING, BOTH)] == ["menu", "menu"]
+    assert [rule.apply(new) for rule in (ASKING, BOTH)] == [None, Target("queue", "1")]
+    assert ASKING.why_not(new) == "the step menu may not be asked now"
+    assert ASKING.why_not(old) == "the step menu cannot be asked in this dialect"
