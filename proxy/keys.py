@@ -36,12 +36,17 @@ class CustomerNumber:
         """The digits, under the name that they have as a placeholder."""
         return self.digits
 
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether there is nothing in it but zeros, as in a column that was never filled in."""
+        return not self.digits.strip("0")
+
     def is_in(self, text: str) -> bool:
         """Tell whether a CRM's field is this number: its digits are the same but for zeros before them.
 
         So `C-00123` is what 123 and 00123 are keyed for: the letters are not on a telephone.
         """
-        return re.sub("[^0-9]", "", text).lstrip("0") == self.digits.lstrip("0") != ""
+        return not self.is_nobodys and re.sub("[^0-9]", "", text).lstrip("0") == self.digits.lstrip("0")
 
     def __str__(self) -> str:
         return f"{'*' * (len(self.digits) - 2)}{self.digits[-2:]}" if len(self.digits) > 3 else "***"  # noqa: PLR2004

@@ -31,7 +31,7 @@ _IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """What the id of a call is written like; another may be somebody's number."""
 
-_OF_DIALOGUES = frozenset({"call_id", "step", "heard", "asks"})
+_OF_DIALOGUES = frozenset({"call_id", "step", "heard", "asks", "not_asked", "called", "line"})
 
 PATIENCE = 0.05
 """Seconds in which a line that is too long to be written at once must have been taken."""
@@ -151,6 +151,9 @@ def call_answered(answered: Answered) -> None:
         step=call.step if call and is_dialogue else None,
         heard=decision.heard and decision.heard.value,
         asks=decision.step or None,
+        not_asked=decision.not_asked or None,
+        called=str(call.called) if call and call.called else None,
+        line=decision.line or None,
         caller=str(call.caller) if call else "none",
         target=str(target) if target else None,
         reason=decision.reason.value,

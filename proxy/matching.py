@@ -22,7 +22,7 @@ def holders(contacts: Sequence[Contact], key: Key) -> list[Contact]:
     Of customer numbers the one that was keyed digit by digit comes before those with letters or zeros around it.
     """
     if isinstance(key, CustomerNumber):
-        exact = [each for each in contacts if each.customer_number == key.digits]
+        exact = [each for each in contacts if each.customer_number == key.digits and not key.is_nobodys]
         return exact or [each for each in contacts if not each.customer_number or key.is_in(each.customer_number)]
     held = set(key.found_in(text for contact in contacts for text in contact.numbers))
     return [contact for contact in contacts if not contact.numbers or not held.isdisjoint(contact.numbers)]

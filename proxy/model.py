@@ -59,6 +59,8 @@ class Outcome(StrEnum):
     RECORDED = "recorded"
     MISUNDERSTOOD = "misunderstood"
     """What was keyed or said is none of what was asked for"""
+    FORGOTTEN = "forgotten"
+    """Nobody knows any more what was asked: after a restart, or a reload without that step"""
     NOTHING = "nothing"
     """Nothing was keyed or said, or the switch tells of an error"""
 
@@ -171,6 +173,10 @@ class Decision:
     """The step of the dialogue that the action asks"""
     heard: Outcome | None = None
     """What came of the step before"""
+    not_asked: str = ""
+    """A step to which it would have gone, but that enough was asked in this call"""
+    line: str = ""
+    """The line by whose routing it was decided; empty where it is that of all"""
 
 
 def as_text(value: Scalar) -> str:

@@ -12,10 +12,10 @@ from proxy.directory import Directory
 from proxy.errors import AdapterError, Overloaded, without_frames
 from proxy.keys import Key, kind_of
 from proxy.limiter import Limiter
-from proxy.model import Call, Decision, Heard, Outcome, Reason
+from proxy.model import Call, Decision, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, PhoneNumber
 from proxy.routing import Knowledge, Routing, Way, by_rules, put_through, without_lookup
-from proxy.rules import Considered, Goal, Situation, Standing, explain
+from proxy.rules import Considered, Situation, Standing, explain
 from proxy.target import Target
 
 _KEY = token_bytes(32)
@@ -107,7 +107,8 @@ class CallRouter:
 
     def fall_back(self, reason: Reason, call: Call | None = None) -> Decision:
         """Return the decision for when there is nothing to decide by."""
-        return Decision(Transfer((self._routing_of(call) if call else self._routing).default), reason)
+        routing = self._routing_of(call) if call else self._routing
+        return Decision(Transfer(routing.default), reason, line=routing.line)
 
     def _routing_of(self, call: Call) -> Routing:
         return self._lines.get(call.called, self._routing) if call.called is not None else self._routing
@@ -165,22 +166,29 @@ class CallRouter:
     async def _turn(self, call: Call, progress: Answers) -> Decision:
         """Go on with a call after what was heard of the caller; or begin."""
         ends_at = _now() + self.deadline
+        was_forgotten = progress.knowledge is None and call.step > 1
         step = self._answered(call, progress)
         if step is None:
-            return self._decide(await self._own(call, progress, ends_at), progress)
-        answer = step.read(call.heard, self._region)
+            knowledge = await self._own(call, progress, ends_at)
+            return self._decide(knowledge, progress, Outcome.FORGOTTEN if was_forgotten else None)
+        answer, via = step.read(call.heard, self._region), None
         if answer.key is not None:
-            answer = await self._identify(call, progress, answer, answer.key, ends_at)
+            answer, via = await self._identify(call, progress, answer, answer.key, ends_at)
         elif answer.outcome is Outcome.KEPT:
             progress.kept[step.kept_as] = answer.kept
-        goal, reason = _next(step, answer, progress)
+        goal, reason = step.next(answer, progress.times[step.name])
         knowledge = await self._own(call, progress, ends_at)
-        if isinstance(goal, str) and not self._may_ask(call, progress):
-            goal, reason = self._dialogues.steps[goal].otherwise, Reason.NO_ANSWER
-        if goal is None or (isinstance(goal, str) and not self._may_ask(call, progress)):
-            return self._decide(knowledge, progress, answer.outcome)
-        way = Way(goal, reason, progress.manner or self._routing_of(call).manner)
-        return self._go(way, knowledge, progress, answer.outcome)
+        knowledge = replace(knowledge, via=via or knowledge.via)
+        not_asked = goal if isinstance(goal, str) and not self._may_ask(call, progress) else ""
+        if not_asked:
+            otherwise = self._dialogues.steps[not_asked].otherwise
+            goal, reason = (otherwise if isinstance(otherwise, Target) else None), Reason.NO_ANSWER
+        if goal is None:
+            decision = self._decide(knowledge, progress, answer.outcome)
+        else:
+            way = Way(goal, reason, progress.manner or self._routing_of(call).manner)
+            decision = self._go(way, knowledge, progress, answer.outcome)
+        return replace(decision, not_asked=not_asked) if not_asked else decision
 
     def _answered(self, call: Call, progress: Answers) -> Step | None:
         """Return the step that this question of the switch answers; None when a call begins, or nobody knows.
@@ -195,28 +203,31 @@ class CallRouter:
         if keyed:
             expected = keyed[-1]
         if progress.knowledge is None and call.step > 1:
-            nameless = [each for each in steps.values() if not isinstance(each.ask, Keys) and each.hears(heard)]
+            may_be = () if call.step > self._dialogues.max_steps + 1 else steps.values()  # nobody asks so much
+            nameless = [each for each in may_be if not isinstance(each.ask, Keys) and each.hears(heard)]
             expected = expected or (nameless[0] if len(nameless) == 1 else None)
             progress.questions = call.step - 1 if expected else self._dialogues.max_steps
             progress.times.update({expected.name: call.step - 1} if expected else {})
         return expected if call.step > 1 or keyed else None
 
-    async def _identify(self, call: Call, progress: Answers, answer: Answer, key: Key, ends_at: float) -> Answer:
-        """Look up what was keyed; who it belongs to is the caller from now on."""
+    async def _identify(
+        self, call: Call, progress: Answers, answer: Answer, key: Key, ends_at: float
+    ) -> tuple[Answer, Via]:
+        """Look up what was keyed; who it belongs to is the caller from now on. Return also where that is known from."""
         who, guesses = _who_guesses(call.caller), self._dialogues.guesses
         if not guesses.admit(who, _now()):
-            return Answer(Outcome.TOO_MANY)
+            return Answer(Outcome.TOO_MANY), Via.NONE
         knowledge = await self._look_up(call, key, ends_at - _now())
         match knowledge.situation.standing:
             case Standing.KNOWN:
                 progress.knowledge = knowledge
-                return answer
+                return answer, knowledge.via
             case Standing.UNCLEAR:
                 guesses.give_back(who)  # nothing was learnt by it
                 progress.knowledge = knowledge
-                return Answer(Outcome.FAILED)
+                return Answer(Outcome.FAILED), Via.NONE
             case _:
-                return Answer(Outcome.NOT_FOUND)
+                return Answer(Outcome.NOT_FOUND), knowledge.via
 
     async def _own(self, call: Call, progress: Answers, ends_at: float) -> Knowledge:
         """Return what is known of the caller, by what he has keyed or else by his number."""
@@ -226,6 +237,8 @@ class CallRouter:
             if progress.knowledge is known:  # or else it is known meanwhile, from another question
                 progress.knowledge = learnt
             known = progress.knowledge or learnt
+        if known.situation.call.step != call.step:  # it is known from an earlier question
+            known = replace(known, via=Via.NONE)
         return self._as_of_now(known, call, progress)
 
     def _may_ask(self, call: Call, progress: Answers) -> bool:
@@ -261,18 +274,7 @@ class CallRouter:
         progress.asked = step.name
         progress.times[step.name] += 1
         progress.questions += 1
-        return Decision(question, Reason.ASKED, knowledge.via, way.rule, step.name, heard)
-
-
-def _next(step: Step, answer: Answer, progress: Answers) -> tuple[Goal | None, Reason]:
-    """Return where an answer leads, None for what the rules say, and the reason when it leads to a target."""
-    match answer.outcome:
-        case Outcome.MISUNDERSTOOD | Outcome.NOT_FOUND if progress.times[step.name] < step.attempts:
-            return step.name, Reason.ASKED
-        case Outcome.MISUNDERSTOOD | Outcome.NOT_FOUND | Outcome.NOTHING | Outcome.TOO_MANY:
-            return step.otherwise, Reason.NO_ANSWER
-        case _:
-            return answer.goal, Reason.ANSWERED
+        return Decision(question, Reason.ASKED, knowledge.via, way.rule, step.name, heard, line=routing.line)
 
 
 def _who_guesses(caller: Caller) -> bytes:

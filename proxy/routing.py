@@ -24,6 +24,8 @@ class Routing:
     manner: Manner = field(default=Manner(greeting=Greeting("{name}")))
     """How calls are put through that no rule matched"""
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    line: str = ""
+    """Its name, where it is that of a line"""
 
     def target_for(self, reason: Reason) -> Target:
         """Return the target of a call that matched no rule."""
@@ -75,7 +77,7 @@ def put_through(way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome
     if isinstance(target, str) or (target.kind == "tts" and not knowledge.situation.call.can_be_asked):
         target = routing.default
     action = way.manner.transfer(target, knowledge.situation, routing.tables)
-    return Decision(action, way.reason, knowledge.via, way.rule, heard=heard)
+    return Decision(action, way.reason, knowledge.via, way.rule, heard=heard, line=routing.line)
 
 
 def without_lookup(call: Call) -> Knowledge:

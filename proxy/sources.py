@@ -163,7 +163,9 @@ def _about(returned: int, holding: int, possible: int, several: Several) -> str:
     if holding < returned:
         notes.append(f"{returned} {'contact' if returned == 1 else 'contacts'}, {holding} with the number")
     if possible > 1:
-        notes.append(f"{possible} contacts, several = {several}")
+        notes.append(
+            f"{possible} contacts, " + ("none is chosen" if several is Several.UNKNOWN else f"several = {several}")
+        )
     return "; ".join(notes)
 
 

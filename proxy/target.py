@@ -18,6 +18,8 @@ LANGUAGES = ("tr-TR", "en-US", "ar-XA")
 LONGEST_PHRASE = 300
 """Characters of a text to be spoken."""
 
+SPOKEN = f"tts/LANGUAGE/TEXT, in {', '.join(LANGUAGES)}, with 1 to {LONGEST_PHRASE} characters and without braces"
+
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _OUTSIDE_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
@@ -33,6 +35,8 @@ class Target:
     """The part after it; empty for the bare `fax`"""
 
     def __post_init__(self) -> None:
+        if self.kind == "tts" and not _is_valid(self.kind, self.argument):
+            raise ValueError(f"cannot be spoken - allowed: {SPOKEN}")
         if not _is_valid(self.kind, self.argument):
             raise ValueError(f"is not a target - allowed: {GRAMMAR}")
 
@@ -43,7 +47,7 @@ class Target:
     def parse(cls, text: str) -> "Target":
         """Read `queue/200` and the like. Raises ValueError, with a sentence that gives the grammar."""
         kind, slash, argument = text.partition("/")
-        if slash and not argument:
+        if slash and not argument and kind != "tts":
             raise ValueError(f"is not a target - allowed: {GRAMMAR}")
         return cls(kind, argument)
 

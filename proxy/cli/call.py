@@ -14,7 +14,7 @@ from proxy.cli.explained import decision_in_words
 from proxy.config import Configuration
 from proxy.deployment import Deployment, Observers
 from proxy.dialects import Dialect
-from proxy.model import Decision, Outcome
+from proxy.model import Decision, Outcome, Reason
 from proxy.sources import Asked
 
 _HEARD = {
@@ -26,8 +26,12 @@ _HEARD = {
     Outcome.KEPT: "the answer is kept",
     Outcome.RECORDED: "the caller was recorded",
     Outcome.MISUNDERSTOOD: "that is none of what was asked for",
+    Outcome.FORGOTTEN: "nobody knows what was asked",
     Outcome.NOTHING: "nothing was keyed or said",
 }
+
+
+_BY_A_STEP = frozenset({Reason.ASKED, Reason.ANSWERED, Reason.NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class _Switch:
     """Of the call, which stands in each question"""
     heard: dict[str, str] = field(default_factory=dict)
     """What came of the last question"""
+    asked: str = ""
+    """The step that was asked last"""
 
 
 async def hold_call(
@@ -74,6 +80,7 @@ async def hold_call(
             query = switch.query | ({"step": str(step)} if dialect.holds_dialogues else {}) | switch.heard
             decision = await _answer(deployment, dialect, query, moment_of(configuration, at))
             _show_exchange(switch, query, dialect.render(decision), decision, [*map(_in_words, asked), *bugs])
+            switch.asked = decision.step
             asked.clear()
             bugs.clear()
             if isinstance(decision.action, Transfer):
@@ -100,8 +107,21 @@ def _show_exchange(
         show(f"  {line}")
     if decision.heard is not None:
         show(f"  {_HEARD[decision.heard]}")
-    show(f"  {decision_in_words(decision)}")
+    if decision.not_asked:
+        show(f"  enough was asked: {decision.not_asked} is not")
+    show(f"  {_why(decision, switch.asked)}")
     show(f"< {json.dumps(json.loads(answer), ensure_ascii=False)}")
+
+
+def _why(decision: Decision, before: str) -> str:
+    """Say where it goes, and why, after a step was asked before."""
+    action = decision.action
+    if decision.rule or not before or (decision.reason not in _BY_A_STEP):
+        return decision_in_words(decision)
+    if isinstance(action, Transfer):
+        how = "an answer to" if decision.reason is Reason.ANSWERED else "no good answer (otherwise) to"
+        return f"{action.target}, where {how} {before} leads"
+    return f"the caller is asked {before} again" if decision.step == before else f"{before} leads to {decision.step}"
 
 
 def _in_words(asked: Asked) -> str:
@@ -150,6 +170,8 @@ def _keyed(switch: _Switch, prompt: Prompt) -> str:
         keyed = switch.terminal.ask(f"  The caller keys ({wanted}, nothing but Enter, or Ctrl-D to hang up): ").strip()
         if keyed.isascii() and keyed.isdigit() and len(keyed) >= least:
             return keyed[:most]
+        if keyed:
+            switch.terminal.show("  To the switch these are no digits that it was told to take.")
     return ""
 
 

@@ -23,7 +23,7 @@ _REASONS = {
     Reason.OVERLOAD: "too many lookups are under way",
     Reason.REFUSED: "nobody may ask about it",
     Reason.BUG: "of a bug",
-    Reason.ASKED: "that is where it goes on",
+    Reason.ASKED: "a step leads there",
     Reason.ANSWERED: "an answer of the caller leads there",
     Reason.NO_ANSWER: "the caller has not answered well",
 }
@@ -109,7 +109,8 @@ class Explained:
         call = self.explanation.knowledge.situation.call
         yield f"{self.number!r} is {caller_in_words(call.caller)}"
         if call.called:
-            yield f"dialled: {caller_in_words(call.called)}"
+            line = f", the line {self.explanation.decision.line}" if self.explanation.decision.line else ""
+            yield f"dialled: {caller_in_words(call.called)}{line}"
         if self.key is not None:
             yield "and has keyed a number, which is looked up in its place"
         yield f"rings at {call.at:%a %Y-%m-%d %H:%M %Z}"
@@ -147,6 +148,8 @@ class Explained:
     def _decision(self) -> Iterator[str]:
         decision, failure = self.explanation.decision, self.explanation.knowledge.failure
         yield f"{decision_in_words(decision)}{f' ({failure})' if failure else ''}"
+        if self.key is not None and self.explanation.knowledge.situation.contact is None:
+            yield "after the step has asked again, as often as it may, and where it says nothing else (otherwise)"
         yield f"{_greeting_in_words(decision.action)}; via {decision.via}; {self.seconds * 1000:.1f} ms"
 
     def _answer(self) -> Iterator[str]:

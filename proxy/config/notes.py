@@ -7,6 +7,9 @@ from proxy.config.routes import MannerSettings, RuleSettings
 from proxy.config.settings import Settings, SourceSettings
 from proxy.config.values import TOKEN_PARAMETER
 from proxy.keys import By
+from proxy.phone import parse_caller
+from proxy.rules.manner import ANY
+from proxy.target import LANGUAGES
 
 _ONLY_IN_DIALOGUES = ("phrase", "language", "announcement_to_caller", "announcement_to_callee", "recording")
 
@@ -17,6 +20,8 @@ def notes(settings: Settings) -> Iterator[str]:
     yield from _unsaid(settings)
     yield from _unasked(settings)
     yield from _asked_elsewhere(settings)
+    yield from _never_tried(settings)
+    yield from _in_one_language(settings)
 
 
 def _too_long(settings: Settings) -> Iterator[str]:
@@ -77,6 +82,31 @@ def _asked_elsewhere(settings: Settings) -> Iterator[str]:
     tokens = {token.get_secret_value() for token in switch.access.tokens}
     if tokens and not tokens & brought:
         yield "switch.service_url has none of switch.access.tokens: what is keyed is refused if the switch brings none"
+
+
+def _never_tried(settings: Settings) -> Iterator[str]:
+    """Yield a line for each rule that is only for lines which have rules of their own."""
+    region = settings.switch.region
+    lines = [line for line in settings.lines if line.rules is not None]
+    of_lines = {parse_caller(text, region) for line in lines for text in line.called}
+    for rule in settings.rules:
+        if rule.called and {parse_caller(text, region) for text in rule.called} <= of_lines:
+            yield f"rules.{rule.name}.called is a line's, which has rules of its own: it is never tried there"
+
+
+def _in_one_language(settings: Settings) -> Iterator[str]:
+    """Yield a line for each step whose one text would be spoken in several languages."""
+    general = settings.routing.language
+    manners = [*(line.routing for line in settings.lines), *(rule for _, rule in _rules(settings))]
+    wanted = {manner.language.text for manner in manners if manner.language}
+    wanted.add(general.text if general else LANGUAGES[0])
+    if len(wanted) == 1 and not (general and general.field_name):
+        return
+    for name, step in settings.steps.items():
+        if step.language is None:
+            for key in ("phrase", "phrase_again"):
+                if ANY in (getattr(step, key) or ()):
+                    yield f"steps.{name}.{key} is one text, and would be spoken in several languages - better: a table"
 
 
 def _rules(settings: Settings) -> Iterator[tuple[str, RuleSettings]]:

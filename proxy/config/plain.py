@@ -27,7 +27,7 @@ def lines_of(settings: Settings) -> Mapping[Caller, Routing]:
         own = {name: getattr(line.routing, name) for name in line.routing.model_fields_set}
         rules = settings.rules if line.rules is None else line.rules
         default = line.default or settings.switch.default
-        routing = _routing(settings, default, settings.routing.model_copy(update=own), rules)
+        routing = _routing(settings, default, settings.routing.model_copy(update=own), rules, line.name)
         lines |= {parse_caller(text, settings.switch.region): routing for text in line.called}
     return lines
 
@@ -55,7 +55,9 @@ def _asked(step: StepSettings) -> Keys | Speech | Recording:
     return Keys(words, again, *step.number_of_digits, step.retries, step.timeout, step.digit_timeout)
 
 
-def _routing(settings: Settings, default: Target, routing: RoutingSettings, rules: Sequence[RuleSettings]) -> Routing:
+def _routing(
+    settings: Settings, default: Target, routing: RoutingSettings, rules: Sequence[RuleSettings], line: str = ""
+) -> Routing:
     hours = {
         name: Hours(
             name,
@@ -76,6 +78,7 @@ def _routing(settings: Settings, default: Target, routing: RoutingSettings, rule
         rules=tuple(_rule(rule, settings, hours, manner) for rule in rules),
         manner=manner,
         tables=settings.tables,
+        line=line,
     )
 
 

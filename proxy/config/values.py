@@ -221,7 +221,7 @@ def _as_table_value(value: object) -> object:
 
 def _parse_table_value(text: str) -> str:
     if not re.fullmatch(r"[0-9]{1,6}", text) and text not in LANGUAGES:
-        raise ValueError(f"is not a number inside the switch - allowed: 1 to 6 digits; or {', '.join(LANGUAGES)}")
+        raise ValueError(f"is nothing that a table has - allowed: 1 to 6 digits, or {', '.join(LANGUAGES)}")
     return text
 
 

@@ -31,7 +31,7 @@ MOST_PARAMETERS = 20
 LAST_STEP = 999
 """What counts as more questions than that; so does what is no number, as it would bound no dialogue."""
 
-_STEP = re.compile(r"0{0,9}[1-9][0-9]{0,2}")
+_STEP = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class SantralProgramlama:
             at,
             parse_caller(called, self.region) if called else None,
             call_id=call_id,
-            step=int(step) if _STEP.fullmatch(step) else LAST_STEP if step else 1,
+            step=max(1, int(step)) if _STEP.fullmatch(step) else LAST_STEP if step else 1,
             heard=_heard(query),
             can_be_asked=bool(call_id or step),
         )

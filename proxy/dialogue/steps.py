@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from proxy.actions import LONGEST_PROMPT, Prompt, Question, Record, SpeechToText, Spoken
 from proxy.errors import InvalidNumber
 from proxy.keys import By, CustomerNumber, Key
-from proxy.model import Heard, Outcome
+from proxy.model import Heard, Outcome, Reason
 from proxy.phone import parse_number
 from proxy.rules.comparison import bare_words
 from proxy.rules.manner import LanguageTemplate, in_language
@@ -166,6 +166,14 @@ class Step:
             return Answer(Outcome.MISUNDERSTOOD)
         return self._understood(text, region) or Answer(Outcome.MISUNDERSTOOD)
 
+    def next(self, answer: Answer, times: int) -> tuple[Goal | None, Reason]:
+        """Return where an answer leads after so many times, None for what the rules say, and why it leads there."""
+        if answer.outcome in {Outcome.MISUNDERSTOOD, Outcome.NOT_FOUND} and times < self.attempts:
+            return self.name, Reason.ASKED
+        if answer.outcome in {Outcome.MISUNDERSTOOD, Outcome.NOT_FOUND, Outcome.NOTHING, Outcome.TOO_MANY}:
+            return self.otherwise, Reason.NO_ANSWER
+        return answer.goal, Reason.ANSWERED
+
     def _text_in(self, heard: Heard) -> str:
         if isinstance(self.ask, Keys):
             return dict(heard.keyed).get(self.name, "").strip()
@@ -187,9 +195,10 @@ class Step:
 
 def _key(by: By, digits: str, region: str) -> Key | None:
     try:
-        return CustomerNumber(digits) if by is By.CUSTOMER_NUMBER else parse_number(digits, region)
+        key: Key = CustomerNumber(digits) if by is By.CUSTOMER_NUMBER else parse_number(digits, region)
     except (ValueError, InvalidNumber):
         return None
+    return None if isinstance(key, CustomerNumber) and key.is_nobodys else key
 
 
 def _digits_said(text: str) -> str:

@@ -114,7 +114,7 @@ class Manner:
     def transfer(self, target: Target, situation: Situation, tables: Tables) -> Transfer:
         """Return the action for a call."""
         language, name, phrase = self.language_of(situation, tables), "", ""
-        if self.phrase:
+        if self.phrase and situation.call.can_be_asked:  # only there can it be said
             spoken, template = in_language(self.phrase, language)
             phrase = template.render(situation)
             language = spoken if phrase else language

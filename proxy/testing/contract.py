@@ -83,7 +83,7 @@ class AdapterContract:
     async def test_finds_a_known_number(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
             for number, name in crm.known.items():
-                assert_is_contact(await adapter.lookup(crm.number(number)), name)
+                assert_is_contact(await adapter.lookup(crm.number(number)), name, crm.number(number))
 
     async def test_does_not_find_an_unknown_number(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
@@ -94,7 +94,7 @@ class AdapterContract:
     async def test_finds_a_known_customer_number(self, crm: CrmUnderTest) -> None:
         async with opened(crm) as adapter:
             for number, name in crm.known_customers.items():
-                assert_is_contact(await adapter.lookup(CustomerNumber(number)), name)
+                assert_is_contact(await adapter.lookup(CustomerNumber(number)), name, CustomerNumber(number))
 
     @when_it_can("known_customers")
     async def test_does_not_find_an_unknown_customer_number(self, crm: CrmUnderTest) -> None:
@@ -107,8 +107,8 @@ class AdapterContract:
         asked = list(islice(cycle(crm.known_keys().items()), 50))
         async with opened(crm) as adapter:
             found = await asyncio.gather(*(adapter.lookup(key) for key, _ in asked))
-        for contact, (_, name) in zip(found, asked, strict=True):
-            assert_is_contact(contact, name)
+        for contact, (key, name) in zip(found, asked, strict=True):
+            assert_is_contact(contact, name, key)
 
     async def test_finds_the_right_contact_after_lookups_were_cancelled(self, crm: CrmUnderTest) -> None:
         known = cycle(crm.known_keys().items())
@@ -119,7 +119,7 @@ class AdapterContract:
                 await pass_time(point)
                 cancelled.cancel()
                 key, name = next(known)
-                assert_is_contact(await adapter.lookup(key), name)
+                assert_is_contact(await adapter.lookup(key), name, key)
                 await self.ends(cancelled)
 
     async def test_is_built_without_io_and_outside_of_a_running_loop(self, crm: CrmUnderTest) -> None:
@@ -130,6 +130,7 @@ class AdapterContract:
         wanted = f"def adapter(self) -> {type(adapter).__name__}"
         assert not untested, f"nothing tests {untested}: write `{wanted}` in {self.crm_class.__name__}"
         given = {By.PHONE_NUMBER: "known", By.CUSTOMER_NUMBER: "known_customers"}
+        assert By.CUSTOMER_NUMBER in adapter.asked_by or not crm.known_customers, "asked_by lacks customer_number"
         for by in crm.by or adapter.asked_by:
             told = f"nothing tests lookups by {by}: give {given[by]} in {self.crm_class.__name__}"
             assert self.crm_class.offers(given[by]), told
@@ -244,7 +245,7 @@ class AdapterContract:
                 adapter.forget(crm.number(number))
                 await self.ends(under_way, "a lookup must end, also when its number is forgotten meanwhile")
                 adapter.forget(crm.number(number))
-                assert_is_contact(await adapter.lookup(crm.number(number)), name)
+                assert_is_contact(await adapter.lookup(crm.number(number)), name, crm.number(number))
 
     @when_it_can("rehearse")
     async def test_rehearses_a_lookup_sends_nothing_and_shows_no_secret(self, crm: CrmUnderTest) -> None:
@@ -268,7 +269,7 @@ class AdapterContract:
     async def finds_again(self, crm: CrmUnderTest, adapter: Adapter) -> None:
         """Look every known number up, again while it fails for a moment: the proxy tries again too."""
         for key, name in crm.known_keys().items():
-            assert_is_contact(await asyncio.wait_for(until_available(adapter, key), self.patience), name)
+            assert_is_contact(await asyncio.wait_for(until_available(adapter, key), self.patience), name, key)
 
     async def ends(self, task: "asyncio.Task[Any]", otherwise: str = "what was cancelled must end") -> None:
         """Wait for a task that must end, such as a lookup that was cancelled."""

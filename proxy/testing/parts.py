@@ -24,6 +24,7 @@ from proxy.adapter import (
     Replayable,
     Unavailable,
 )
+from proxy.matching import holders
 from proxy.model import as_contacts
 from proxy.testing.under_test import CrmUnderTest
 
@@ -45,10 +46,11 @@ async def opened(crm: CrmUnderTest) -> AsyncIterator[Adapter]:
         await adapter.close()
 
 
-def assert_is_contact(found: object, name: str) -> None:
-    """See that a lookup returned one contact with this name, whose values are plain."""
+def assert_is_contact(found: object, name: str, key: Key) -> None:
+    """See that a lookup returned one contact with this name, whose values are plain, and who can have the key."""
     contacts = as_contacts(found)
     assert [contact.name for contact in contacts] == [name]
+    assert holders(contacts, key), "it names another number than the one that was asked about: the proxy drops it"
     for contact in contacts:
         assert all(value is None or type(value) in {str, int, float, bool} for value in contact.fields.values())
         assert all(type(number) is str for number in contact.numbers)

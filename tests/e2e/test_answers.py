@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from proxy.demo import TRIALS
+from proxy.demo import DIALOGUE, TRIALS
 from proxy.target import Target
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, head, source, static_options
@@ -132,7 +132,7 @@ async def test_the_demo_answers_each_of_its_trials(demo: Serving, number: str, a
 async def test_what_the_demo_prints_for_curl_is_what_comes_back(demo: Serving) -> None:
     lines = demo.text().splitlines()
     printed = [(line, lines[place + 1]) for place, line in enumerate(lines) if line.startswith("curl ")]
-    assert len(printed) == len(TRIALS)
+    assert len(printed) == len([*TRIALS, *DIALOGUE])
     for command, answer in printed:
         url = urlsplit(shlex.split(command, comments=True)[1])
         assert url.port == demo.port

@@ -73,7 +73,11 @@ async def test_route_explains_a_known_caller(config: Path) -> None:
         "          closed     not tried",
         "Decision  queue/201, because the rule 'gold' matched",
         "          greeting: Örnek Şahıs Bir; via crm; N ms",
-        'Answer    {"name": "Örnek Şahıs Bir", "target": "queue/201"}',
+        (
+            "Answer    santral-programlama  "
+            '{"transfer": {"greet_name": "Örnek Şahıs Bir", "lang": "tr-TR", "target": "queue/201"}}'
+        ),
+        '          musteri-tanima       {"name": "Örnek Şahıs Bir", "target": "queue/201"}',
     ]
 
 
@@ -110,7 +114,8 @@ async def test_route_explains_every_other_caller(config: Path) -> None:
     for ran, (target, reason) in zip(await asyncio.gather(*runs), callers.values(), strict=True):
         assert ran.code == 0
         assert f"Decision  {target}, because {reason}" in ran.out
-        assert f'Answer    {{"target": "{target}"}}\n' in ran.out
+        assert f'Answer    santral-programlama  {{"transfer": {{"target": "{target}"}}}}\n' in ran.out
+        assert f'          musteri-tanima       {{"target": "{target}"}}\n' in ran.out
 
 
 async def test_route_as_json_tells_of_a_caller_who_is_not_known(config: Path) -> None:
@@ -139,7 +144,7 @@ async def test_route_says_which_source_failed_and_why(tmp_path: Path) -> None:
     lines = without_durations(ran.out).splitlines()
     assert "Sources   sheet  failed N ms  (the database file is missing or cannot be opened)" in lines
     assert "          crm    found N ms" in lines
-    assert lines[-1] == 'Answer    {"name": "Örnek Şahıs Bir", "target": "queue/201"}'
+    assert lines[-1] == '          musteri-tanima       {"name": "Örnek Şahıs Bir", "target": "queue/201"}'
 
 
 # ---------------------------------------------------------------------------------------- sources, check

@@ -123,7 +123,7 @@ def test_a_strangers_adapter_is_found_by_its_name_and_answers(clean: Path, tmp_p
     config.write_text(TOML.format(file=cards), encoding="utf-8")
     assert "good" in run(clean / "tanima", "check", "--config", config, folder=tmp_path)
     explained = run(clean / "tanima", "route", "0530 123 45 67", "--config", config, folder=tmp_path)
-    assert explained.endswith('Answer    {"name": "Ahmet Yılmaz", "target": "queue/201"}\n')
+    assert explained.endswith('musteri-tanima       {"name": "Ahmet Yılmaz", "target": "queue/201"}\n')
 
 
 @pytest.mark.wheel

@@ -127,3 +127,9 @@ def test_a_customer_number_that_is_keyed_digit_by_digit_comes_first() -> None:
 def test_no_customer_is_chosen_among_several_with_one_number() -> None:
     assert {several_for(CustomerNumber("105"), each) for each in Several} == {Several.UNKNOWN}
     assert [several_for(NUMBER, each) for each in Several] == [*Several]
+
+
+def test_the_number_zero_is_nobodys() -> None:
+    never_filled_in = Contact("Somebody", customer_number="0")
+    assert holders([never_filled_in], CustomerNumber("0")) == []
+    assert holders([never_filled_in, Contact("Anybody")], CustomerNumber("000")) == [Contact("Anybody")]

@@ -8,8 +8,9 @@ import pytest
 from proxy.adapter import AdapterError, Contact, CustomerNumber, PhoneNumber, Unavailable
 from proxy.deployment import Deployment
 from proxy.detached import detach
-from proxy.model import Outcome, Reason
-from tests.unit.fakes import in_virtual_time
+from proxy.dialects.santral_programlama import SantralProgramlama
+from proxy.model import Outcome, Reason, Via
+from tests.unit.fakes import MONDAY_NOON, in_virtual_time, transfer_of
 from tests.unit.talking import AYSE, RULES, STEPS, STRANGER, CustomerBook, Talk, talkative
 
 ASKED = {
@@ -171,6 +172,8 @@ async def test_loops_end_after_so_many_questions() -> None:
             answer = await talk.next(menu="9")
         assert (questions, answer) == (4, {"transfer": {"target": "queue/309"}})
         assert outcome(talk) == (Reason.NO_ANSWER, Outcome.CHOSEN)
+        assert talk.decision is not None
+        assert talk.decision.not_asked == "menu"
 
 
 async def test_where_no_more_may_be_asked_and_no_target_is_said_the_rules_decide() -> None:
@@ -404,6 +407,7 @@ async def test_after_everything_is_forgotten_nobody_is_asked_anew_where_nobody_k
         talk = Talk(deployment)
         talk.step = 1
         assert await talk.next(**heard) == UNKNOWN
+        assert outcome(talk) == (Reason.UNKNOWN_CALLER, Outcome.FORGOTTEN)
 
 
 async def test_the_only_step_that_listens_is_the_one_whose_words_come_back() -> None:
@@ -433,6 +437,31 @@ async def test_the_only_step_that_records_is_the_one_after_which_nothing_comes_b
         talk = Talk(deployment)
         talk.step = 1
         assert await talk.next() == UNKNOWN
+
+
+@pytest.mark.parametrize("step", ["abc", "1000", "9"])
+async def test_what_no_switch_asks_is_not_taken_for_the_end_of_a_recording(step: str) -> None:
+    voicemail = {"phrase": "Mesajınızı bırakın.", "record": True, "then": "hangup/hangup"}
+    async with Deployment(talkative(steps={**STEPS, "voicemail": voicemail})) as deployment:
+        call = SantralProgramlama().parse({"uuid": "u-1", "cli": "05301234567", "step": step}, MONDAY_NOON)
+        decision = await deployment.router.route(call)
+        assert str(transfer_of(decision).target) == "queue/200"
+        assert decision.heard is Outcome.FORGOTTEN
+
+
+async def test_where_it_is_known_from_is_told_of_each_question_by_itself() -> None:
+    async with Deployment(talkative()) as deployment:
+        talk, told = Talk(deployment), []
+        for heard in ({}, {"customer_no": "12345"}, {"customer_no": "777"}):
+            await talk.next(**heard)
+            assert talk.decision is not None
+            told.append(talk.decision.via)
+        again = Talk(deployment, uuid="u-2")
+        for heard in ({}, {"customer_no": ""}):
+            await again.next(**heard)
+            assert again.decision is not None
+            told.append(again.decision.via)
+    assert told == [Via.CRM, Via.CRM, Via.CRM, Via.CACHE, Via.NONE]
 
 
 async def test_what_is_keyed_is_not_lost_where_another_server_asked_for_it_after_a_recording() -> None:
@@ -583,7 +612,10 @@ async def test_a_line_has_a_routing_of_its_own(cld: str, cli: str, target: str) 
     routing = {"unknown": "queue/202", "withheld": "queue/200"}
     lines = [{**LINES[0], "routing": {**LINES[0]["routing"], "withheld": "queue/900"}}, LINES[1]]
     async with Deployment(talkative(rules=[], lines=lines, routing=routing)) as deployment:
-        assert (await Talk(deployment, cli, cld=cld).next())["transfer"]["target"] == target
+        talk = Talk(deployment, cli, cld=cld)
+        assert (await talk.next())["transfer"]["target"] == target
+        assert talk.decision is not None
+        assert talk.decision.line == {"08505321234": "export", "1001": "export", "08505321235": "press"}.get(cld, "")
 
 
 async def test_a_line_has_rules_of_its_own_in_the_place_of_all_others() -> None:

@@ -197,7 +197,7 @@ async def test_a_contact_with_other_numbers_is_unknown_and_passes_on() -> None:
     [
         (Several.FIRST, "A", "found", "2 contacts, several = first"),
         (Several.NEWEST, "B", "found", "2 contacts, several = newest"),
-        (Several.UNKNOWN, None, "unknown", "2 contacts, several = unknown"),
+        (Several.UNKNOWN, None, "unknown", "2 contacts, none is chosen"),
     ],
 )
 @in_virtual_time
@@ -217,7 +217,7 @@ async def test_it_is_told_what_was_left_out_and_how_it_was_chosen_among_the_rest
     rows = [Contact("A", numbers=numbers, id="1"), Contact("A", numbers=numbers, id="1"), Contact("B", numbers=numbers)]
     asked, observed = sources(FakeAdapter([*rows, Contact("C", numbers=("0212 555 10 10",))]), several=Several.UNKNOWN)
     await asked.lookup(NUMBER)
-    note = "4 contacts, 3 with the number; 2 contacts, several = unknown"
+    note = "4 contacts, 3 with the number; 2 contacts, none is chosen"
     assert observed.outcomes() == [("s0", "unknown", note)]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.target import GRAMMAR, LANGUAGES, LONGEST_PHRASE, NUMBERED, Target
+from proxy.target import GRAMMAR, LANGUAGES, LONGEST_PHRASE, NUMBERED, SPOKEN, Target
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,6 @@ def test_every_target_of_the_switch_is_read_and_written_back(text: str, kind: st
         "fax/a b@example.com",
         "hangup",
         "hangup/now",
-        "tts/tr-TR",
-        "tts/tr-TR/",
-        "tts/de-DE/Guten Tag",
-        "tts/tr-TR/a\nb",
-        "tts/tr-TR/Sayın {name}",
-        f"tts/tr-TR/{'a' * (LONGEST_PHRASE + 1)}",
         "sip/1000",
         "queue/{tier}",
     ],
@@ -80,6 +74,26 @@ def test_anything_else_is_refused_with_the_grammar(text: str) -> None:
     with pytest.raises(ValueError, match="is not a target") as caught:
         Target.parse(text)
     assert str(caught.value) == f"is not a target - allowed: {GRAMMAR}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tts",
+        "tts/",
+        "tts/tr-TR",
+        "tts/tr-TR/",
+        "tts/de-DE/Guten Tag",
+        "tts/tr-TR/a\nb",
+        "tts/tr-TR/Sayın {name}",
+        f"tts/tr-TR/{'a' * (LONGEST_PHRASE + 1)}",
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_with_what_can(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be spoken") as caught:
+        Target.parse(text)
+    assert str(caught.value) == f"cannot be spoken - allowed: {SPOKEN}"
+    assert all(language in SPOKEN for language in LANGUAGES)
 
 
 def test_an_invalid_target_cannot_even_be_built() -> None:

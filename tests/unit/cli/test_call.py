@@ -51,7 +51,7 @@ async def test_a_call_is_shown_from_its_first_question_to_its_target() -> None:
         "  The switch says in tr-TR: Müşteri numaranızı tuşlayın.",
         f"{question}&step=2&customer_no=12345&error=",
         "  the CRM does not know what was keyed",
-        "  the caller is asked customer_no, because that is where it goes on",
+        "  the caller is asked customer_no again",
         f'< {{"prompt": {{"phrase": "Bulamadık. Yeniden tuşlayın.", {asked}',
         "  The switch says in tr-TR: Bulamadık. Yeniden tuşlayın.",
         f"{question}&step=3&customer_no=777&error=",
@@ -71,6 +71,7 @@ async def test_a_call_is_shown_from_its_first_question_to_its_target() -> None:
 
 async def test_the_switch_itself_asks_again_for_what_is_no_good_and_then_tells_of_nothing() -> None:
     terminal = await held(talkative(), "12\n", "x\n")
+    assert terminal.shown.count("  To the switch these are no digits that it was told to take.") == 2
     assert len(terminal.questions) == 2
     assert any(line.endswith("&step=2&customer_no=&error=") for line in terminal.shown)
     assert "  nothing was keyed or said" in terminal.shown
@@ -124,6 +125,37 @@ async def test_all_that_the_switch_does_is_told(rule: dict[str, Any], shown: lis
     rules = [{"name": "all", "caller": {"kind": "anyone"}, "target": "queue/301", **rule}]
     terminal = await held(talkative(steps={}, rules=rules))
     assert terminal.shown[4:] == [*shown, "  The call goes to queue/301."]
+
+
+MENU = {
+    "first": {"announcement": 7, "choose": {"1": "second", "2": "queue/301"}, "otherwise": "queue/309", "retries": 0},
+    "second": {"announcement": 8, "keep": "x", "then": "queue/302", "otherwise": "first", "retries": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("lines", "last_words"),
+    [
+        (["2\n"], "queue/301, where an answer to first leads"),
+        (["\n"], "queue/309, where no good answer (otherwise) to first leads"),
+        (["1\n", "5\n"], "queue/302, where an answer to second leads"),
+        (["1\n", "\n", "2\n"], "queue/301, where an answer to first leads"),
+    ],
+)
+async def test_it_is_told_which_step_led_where(lines: list[str], last_words: str) -> None:
+    terminal = await held(talkative(steps=MENU, rules=ASKS), *lines)
+    assert [line for line in terminal.shown if "leads" in line][-1] == f"  {last_words}"
+    if len(lines) > 1:
+        assert "  first leads to second" in terminal.shown
+
+
+async def test_it_is_told_when_enough_was_asked() -> None:
+    terminal = await held(talkative(steps=MENU, rules=ASKS, dialogue={"max_steps": 1}), "1\n")
+    assert terminal.shown[-3:-1] == [
+        "  queue/202, because the CRM does not know the caller",
+        '< {"transfer": {"target": "queue/202"}}',
+    ]
+    assert "  enough was asked: second is not" in terminal.shown
 
 
 async def test_trouble_with_the_crm_and_bugs_of_adapters_are_shown() -> None:

@@ -301,7 +301,7 @@ language = "en-US"
 recording = false
 
 [steps.menu]
-phrase = "Satış için bir"
+phrase = { tr-TR = "Satış için bir" }
 choose = { 1 = "queue/200" }
 
 [[lines]]
@@ -393,3 +393,41 @@ def test_steps_to_which_nothing_leads_are_noted(tmp_path: Path) -> None:
 def test_it_is_noted_when_nobody_is_known_by_his_number(tmp_path: Path) -> None:
     told = "no source is asked by phone_number: every caller is unknown before he keys something"
     assert noted(tmp_path, "", 'by = "customer_number"') == [told]
+
+
+@pytest.mark.parametrize(
+    ("languages", "is_noted"),
+    [
+        ("", False),
+        ('[routing]\nlanguage = "en-US"\n', False),
+        ('[routing]\nlanguage = "{language}"\n', True),
+        ('[[rules]]\nname = "x"\ntarget = "queue/1"\nlanguage = "en-US"\n', True),
+        ('[routing]\nlanguage = "en-US"\n[[rules]]\nname = "x"\ntarget = "queue/1"\nlanguage = "en-US"\n', False),
+        ('[[lines]]\nname = "x"\ncalled = "1001"\nrouting = { language = "ar-XA" }\n', True),
+    ],
+)
+def test_a_text_that_would_be_spoken_in_several_languages_is_noted(
+    tmp_path: Path, languages: str, *, is_noted: bool
+) -> None:
+    steps = (
+        '[[rules]]\nname = "all"\nask = "a"\n'
+        '[steps.a]\nphrase = "Tuşlayın."\nphrase_again = "Yine."\nkeep = "x"\nthen = "b"\n'
+        '[steps.b]\nphrase = "Tuşlayın."\nlanguage = "tr-TR"\nkeep = "y"\nthen = "c"\n'
+        '[steps.c]\nphrase = { tr-TR = "Tuşlayın." }\nkeep = "z"\n'
+    )
+    told = noted(tmp_path, 'dialect = "santral-programlama"', "", more=languages + steps)
+    parts = ("phrase", "phrase_again") if is_noted else ()
+    better = "is one text, and would be spoken in several languages - better: a table"
+    assert told == [f"steps.a.{part} {better}" for part in parts]
+
+
+def test_a_rule_for_a_line_that_has_rules_of_its_own_is_noted(tmp_path: Path) -> None:
+    more = (
+        '[[rules]]\nname = "dead"\ncalled = "0850 532 12 34"\ntarget = "queue/1"\n'
+        '[[rules]]\nname = "alive"\ncalled = ["0850 532 12 34", "1009"]\ntarget = "queue/1"\n'
+        '[[rules]]\nname = "shared"\ncalled = "1002"\ntarget = "queue/1"\n'
+        '[[lines]]\nname = "a"\ncalled = "0850 532 12 34"\nrules = []\n'
+        '[[lines]]\nname = "b"\ncalled = "1002"\n'
+    )
+    told = "rules.dead.called is a line's, which has rules of its own: it is never tried there"
+    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=more) == [told]

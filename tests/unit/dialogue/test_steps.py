@@ -30,6 +30,7 @@ def speech(use: LookUp | Choose | Keep) -> Step:
         (keyed("00777"), Answer(Outcome.FOUND, SUPPORT, CustomerNumber("00777"))),
         (keyed(" 777 "), Answer(Outcome.FOUND, SUPPORT, CustomerNumber("777"))),
         (keyed("77"), MISUNDERSTOOD),
+        (keyed("000"), MISUNDERSTOOD),
         (keyed("777777777"), MISUNDERSTOOD),
         (keyed("7*7"), MISUNDERSTOOD),
         (keyed("٧٧٧"), MISUNDERSTOOD),

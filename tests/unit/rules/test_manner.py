@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,14 +14,15 @@ from tests.unit.fakes import MONDAY_NOON, NUMBER
 
 QUEUE = Target("queue", "200")
 TABLES = {"languages": {"Almanya": "en-US", "Katar": "ar-XA"}}
+CALL = Call(NUMBER, MONDAY_NOON, can_be_asked=True)
 NAMED = Manner(greeting=Greeting("{name}"))
 
 
 def situation(name: str = "", kept: Mapping[str, str] | None = None, **fields: Any) -> Situation:
-    return Situation(Call(NUMBER, MONDAY_NOON), Standing.KNOWN, Contact(name, fields), kept or {})
+    return Situation(CALL, Standing.KNOWN, Contact(name, fields), kept or {})
 
 
-NOBODY = Situation(Call(NUMBER, MONDAY_NOON), Standing.UNKNOWN)
+NOBODY = Situation(CALL, Standing.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,12 @@ def test_a_phrase_is_said_in_the_place_of_a_name_when_it_can_be() -> None:
     assert (said.name, said.phrase) == ("", "Sayın Ayşe, borcunuz 5.")
     not_said = manner.transfer(QUEUE, situation("Ayşe"), TABLES)
     assert (not_said.name, not_said.phrase) == ("Ayşe", "")
+
+
+def test_where_no_phrase_can_be_said_the_name_is() -> None:
+    manner = Manner(Greeting("{name}"), {ANY: Phrase("Sayın {name}, hoş geldiniz.")})
+    old = replace(situation("Ayşe"), call=Call(NUMBER, MONDAY_NOON))
+    assert manner.transfer(QUEUE, old, {}) == Transfer(QUEUE, "Ayşe")
 
 
 def test_a_phrase_without_fields_is_said_to_everybody_and_a_name_only_to_contacts() -> None:
