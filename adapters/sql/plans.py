@@ -8,6 +8,7 @@ from typing import Any
 from adapters.sql.connections import Connections, Values
 from adapters.sql.spellings import IN_ORDER
 from adapters.sql.statement import Statement
+from proxy.adapter import By
 
 _PREFIX = re.compile(r"(?<![\w'])([A-Za-z_]\w*)\.(?=[A-Za-z_\"`\[])")
 """The table that a column is named with"""
@@ -45,7 +46,8 @@ def advice(kind: str, name: str, statement: Statement) -> str:
     keys = dict.fromkeys(key for key in statement.keys if table and _is_of(key, name, statement.clause.text))
     told = f"reads all of {table or name} for each call, which is slow when it is large; faster with"
     if not keys or table is None:
-        return f"{told} an index on what is compared or joined (docs/sql.md tells which, for {{caller_in(...)}})"
+        which = " (docs/sql.md tells which, for {caller_in(...)})" if statement.by is By.PHONE_NUMBER else ""
+        return f"{told} an index on what is compared or joined{which}"
     index = f"tanima_{re.sub(r'[^0-9A-Za-z]+', '_', table)}"
     bare = {f"{index}_{place}": _PREFIX.sub("", key) for place, key in enumerate(keys, 1)}
     compared = "{caller_at_ends(...)}"

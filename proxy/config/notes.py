@@ -18,7 +18,8 @@ def notes(settings: Settings) -> Iterator[str]:
     """Yield a line for each thing that may be meant as it is, and that hardly anybody means."""
     yield from _too_long(settings)
     yield from _unsaid(settings)
-    yield from _unasked(settings)
+    yield from _out_of_reach(settings)
+    yield from _all_unknown(settings)
     yield from _asked_elsewhere(settings)
     yield from _never_tried(settings)
     yield from _in_one_language(settings)
@@ -60,14 +61,23 @@ def _unsaid(settings: Settings) -> Iterator[str]:
         yield f"a switch that asks in the form of musteri-tanima is not told: {', '.join(left_out)}"
 
 
-def _unasked(settings: Settings) -> Iterator[str]:
-    """Yield a line for steps to which nothing leads, and when nobody is known by the number that he calls from."""
-    goals = [rule.ask for _, rule in _rules(settings)]
-    for step in settings.steps.values():
-        goals += [goal for goal in (*step.choose.values(), step.then, step.otherwise) if isinstance(goal, str)]
-    yield from (f"nothing leads to steps.{name}" for name in settings.steps if name not in goals)
+def _all_unknown(settings: Settings) -> Iterator[str]:
+    """Yield a line when nobody is known by the number that he calls from."""
     if not any(By.PHONE_NUMBER in source.by for source in settings.sources if source.role == "find"):
         yield "no source is asked by phone_number: every caller is unknown before he keys something"
+
+
+def _out_of_reach(settings: Settings) -> Iterator[str]:
+    """Yield a line for each step to which no call comes within the questions that there may be."""
+    reached = {rule.ask for _, rule in _rules(settings) if rule.ask is not None}
+    for _ in range(1, settings.dialogue.max_steps):
+        steps = [settings.steps[name] for name in reached]
+        goals = [goal for step in steps for goal in (*step.choose.values(), step.then, step.otherwise)]
+        reached |= {goal for goal in goals if isinstance(goal, str)}
+    most = settings.dialogue.max_steps
+    for name in settings.steps:
+        if name not in reached:
+            yield f"steps.{name} is never asked: nothing leads to it within dialogue.max_steps ({most}) questions"
 
 
 def _asked_elsewhere(settings: Settings) -> Iterator[str]:

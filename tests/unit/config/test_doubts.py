@@ -387,7 +387,13 @@ def test_steps_to_which_nothing_leads_are_noted(tmp_path: Path) -> None:
         f'[steps.a]\nannouncement = 5\nchoose = {{ 1 = "b", 2 = "queue/1" }}\notherwise = "c"\n'
         f'[steps.b]\n{step}then = "d"\n[steps.c]\n{step}[steps.d]\n{step}[steps.e]\n{step}'
     )
-    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=more) == ["nothing leads to steps.e"]
+    told = "is never asked: nothing leads to it within dialogue.max_steps"
+    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=more) == [f"steps.e {told} (5) questions"]
+    fewer = f"[dialogue]\nmax_steps = 2\n{more}"
+    assert noted(tmp_path, 'dialect = "santral-programlama"', "", more=fewer) == [
+        f"steps.d {told} (2) questions",
+        f"steps.e {told} (2) questions",
+    ]
 
 
 def test_it_is_noted_when_nobody_is_known_by_his_number(tmp_path: Path) -> None:
