@@ -177,4 +177,4 @@ def test_the_command_explains_what_it_makes_of_recordings(tmp_path: Path, capsys
     assert main([*ask, "--replay", found]) == 0
     printed = capsys.readouterr().out
     assert "only 1 answers are recorded" in printed
-    assert printed.endswith('Answer    {"name": "Ayşe", "target": "queue/200"}\n'), "the name is kept"
+    assert printed.endswith('musteri-tanima       {"name": "Ayşe", "target": "queue/200"}\n'), "the name is kept"
