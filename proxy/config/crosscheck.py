@@ -25,7 +25,7 @@ Path = tuple[str | int, ...]
 def crosscheck(tree: Mapping[str, Any]) -> list[str]:
     """Return a line for each reference that leads nowhere, and each target that must not be."""
     problems = [*_twice(tree, ("rules",)), *_twice(tree, ("sources",)), *_twice(tree, ("lines",))]
-    problems += _no_finding_source(tree)
+    problems += [*_no_finding_source(tree), *_by_of_nobody(tree)]
     for path, text in _targets(tree):
         problems += _about_target(tree, path, text)
     for path, rule in _rules(tree):
@@ -75,6 +75,13 @@ def _steps(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, step in steps.items() if isinstance(steps, Mapping) else ():
         if isinstance(step, Mapping):
             yield name, step
+
+
+def _by_of_nobody(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse to say by what a source is asked that adds fields to whoever was found."""
+    for path, source in _tables_at(tree, ("sources",)):
+        if source.get("role") == "enrich" and "by" in source:
+            yield f"{key_of((*path, 'by'), tree)}: has no effect in a source that enriches - allowed: none there"
 
 
 def _targets(tree: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -165,12 +165,6 @@ class SourceSettings(Section):
     """What the adapter wants to know"""
 
     @model_validator(mode="after")
-    def _by_is_how_one_finds(self) -> "SourceSettings":
-        if self.role == "enrich" and "by" in self.model_fields_set:
-            raise ValueError("enriches, and has by - allowed: by where role is find")
-        return self
-
-    @model_validator(mode="after")
     def _newest_needs_a_field(self) -> "SourceSettings":
         if (self.several is Several.NEWEST) != bool(self.newest_by):
             raise ValueError('has one of several = "newest" and newest_by without the other - allowed: both or neither')

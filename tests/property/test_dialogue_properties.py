@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.adapter import Adapter, AdapterError, By, Contact, CustomerNumber, PhoneNumber, Unavailable
 from proxy.deployment import Deployment
-from tests.unit.talking import STEPS, Talk, talkative
+from tests.unit.talking import STEPS, CustomerBook, Talk, talkative
 
 CALLS = 6
 KEYED = ["", "1", "2", "100", "101", "102", "103", "104", "105", "999", "abc", "7" * 9]
@@ -135,3 +135,16 @@ def assert_is_about_what_was_keyed(answer: Any, turns_of_the_call: list[tuple[in
         assert told["greet_name"].removeprefix("Müşteri ") in keyed
     if told.get("target", "").startswith("user/1"):
         assert told["target"].removeprefix("user/1") in keyed
+
+
+async def test_ten_thousand_guesses_of_one_caller_are_five_lookups() -> None:
+    book, names = CustomerBook(), []
+    async with Deployment(talkative(book)) as deployment:
+        for place in range(10_000):
+            talk = Talk(deployment, uuid=f"u-{place}")
+            talk.step = 1
+            answer = await talk.next(customer_no="777" if place % 2 else str(10_000 + place))
+            names.append(answer.get("transfer", {}).get("greet_name"))
+    keyed = [key.digits for key in book.asked if isinstance(key, CustomerNumber)]
+    assert keyed == ["10000", "777", "10002", "10004"], "777 a second time comes out of the cache"
+    assert [name for name in names if name] == ["Ayşe Demir"] * 2

@@ -530,19 +530,6 @@ async def test_one_caller_may_not_try_out_numbers() -> None:
         assert await other.next(customer_no="777") == FOUND, "another caller may"
 
 
-async def test_ten_thousand_guesses_of_one_caller_are_five_lookups() -> None:
-    book, names = CustomerBook(), []
-    async with Deployment(talkative(book)) as deployment:
-        for place in range(10_000):
-            talk = Talk(deployment, uuid=f"u-{place}")
-            talk.step = 1
-            answer = await talk.next(customer_no="777" if place % 2 else str(10_000 + place))
-            names.append(answer.get("transfer", {}).get("greet_name"))
-    keyed = [key.digits for key in book.asked if isinstance(key, CustomerNumber)]
-    assert keyed == ["10000", "777", "10002", "10004"], "777 a second time comes out of the cache"
-    assert [name for name in names if name] == ["Ayşe Demir"] * 2
-
-
 @pytest.mark.parametrize("cli", ["", "anonymous", "1003", "nonsense"])
 async def test_all_who_cannot_be_told_apart_count_as_one(cli: str) -> None:
     book = CustomerBook()

@@ -71,7 +71,10 @@ def line(**settings: Any) -> list[Any]:
                 "steps": {"no": {"look_up": "customer_number"}},
                 "sources": [{"name": "crm"}, {"name": "other", "role": "enrich", "by": "customer_number"}],
             },
-            ["steps.no.look_up: is customer_number, by which no source is asked - allowed: a source with it"],
+            [
+                "sources.other.by: has no effect in a source that enriches - allowed: none there",
+                "steps.no.look_up: is customer_number, by which no source is asked - allowed: a source with it",
+            ],
         ),
         ({"steps": {"no": {"look_up": "x"}}}, []),
     ],
