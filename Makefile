@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
-BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py)
+BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py wire.py)
 
 .PHONY: run test chaos soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
@@ -13,7 +13,7 @@ BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.p
 run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 
-# three at once: those that start the command, those of them that try the promises, and all others
+# three at once: most of those that start the command, those that try the promises and some more, and all others
 test: $(VENV)/dev.stamp servers
 	@$(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end promises
 
@@ -39,13 +39,13 @@ unit: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
 
 components: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e --ignore=tests/recipes
+	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e --ignore=tests/readme --ignore=tests/recipes
 
 end-to-end: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py $(addprefix --ignore=,$(BESIDE))
 
 promises: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e/test_promises.py tests/recipes $(BESIDE) tests/e2e/test_logs_of_all_servers.py
+	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/recipes tests/e2e/test_logs_of_all_servers.py
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
