@@ -166,11 +166,11 @@ class CallRouter:
     async def _turn(self, call: Call, progress: Answers) -> Decision:
         """Go on with a call after what was heard of the caller; or begin."""
         ends_at = _now() + self.deadline
-        was_forgotten = progress.knowledge is None and call.step > 1
+        was_asked = call.step > 1 and (progress.knowledge is None or progress.asked != "")
         step = self._answered(call, progress)
         if step is None:
             knowledge = await self._own(call, progress, ends_at)
-            return self._decide(knowledge, progress, Outcome.FORGOTTEN if was_forgotten else None)
+            return self._decide(knowledge, progress, Outcome.FORGOTTEN if was_asked else None)
         answer, via = step.read(call.heard, self._region), None
         if answer.key is not None:
             answer, via = await self._identify(call, progress, answer, answer.key, ends_at)

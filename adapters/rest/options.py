@@ -1,7 +1,7 @@
 """The options of a source with the adapter `rest`, and what is wrong with them."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any, Self, TypeVar
 
@@ -26,7 +26,7 @@ from adapters.rest.sections import (
     Vocabulary,
 )
 from adapters.rest.template import names_in
-from adapters.rest.urls import is_relative, split_url
+from adapters.rest.urls import is_relative, origin_of, split_url
 from proxy.adapter import SecretStr
 
 MOST_REQUESTS = 40
@@ -220,7 +220,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
 
     def _hosts_are_the_same(self) -> None:
         """Refuse what would send the source's credentials elsewhere."""
-        if self.ping_url is not None and _origin_of(self.ping_url) not in {None, self.origin()}:
+        if self.ping_url is not None and origin_of(self.ping_url.get_secret_value()) not in {None, self.origin()}:
             raise ValueError("ping_url is on another host than url - allowed: the same host and port")
         others = [*self.steps, *self.maps.values(), *(self.login.requests if self.login else [])]
         if any(other.origin() not in {None, self.origin()} for other in others):
@@ -278,8 +278,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
 
     def sends_token_itself(self) -> bool:
         """Tell whether the access token stands in a template, and so in no header."""
-        requests: Iterator[RequestOptions] = iter((self, *self.steps, *self.maps.values()))
-        return any(TOKEN in request.placeholders() for request in requests)
+        return any(TOKEN in request.placeholders() for request in (self, *self.steps, *self.maps.values()))
 
 
 def _given(data: Mapping[str, Any]) -> set[str]:
@@ -299,8 +298,3 @@ def _refuse(what: str, wrong: set[str], known: set[str]) -> None:
         allowed = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no placeholder"
         told = f"{what} names {{{min(wrong)}}}, which is not known there - allowed: {allowed}"
         raise ValueError(told.strip())
-
-
-def _origin_of(url: SecretStr) -> str | None:
-    text = url.get_secret_value()
-    return None if is_relative(text) else split_url(text)[0]

@@ -22,7 +22,7 @@ from adapters.rest.template import (
     read_template,
     templates_in,
 )
-from adapters.rest.urls import is_relative, split_url
+from adapters.rest.urls import is_relative, origin_of, split_url
 from proxy.adapter import AdapterConfig, AdapterError, SecretStr, as_text
 
 _QUOTE = re.compile(r"\\*['\"]")
@@ -186,8 +186,7 @@ class RequestOptions(AdapterConfig):
 
     def origin(self) -> str | None:
         """Return scheme, host and port; None when the URL is only a path."""
-        url = self.url.get_secret_value()
-        return None if is_relative(url) else split_url(url)[0]
+        return origin_of(self.url.get_secret_value())
 
 
 class Prepared:

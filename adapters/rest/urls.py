@@ -45,3 +45,8 @@ def is_on_one_of(origin: str, hosts: list[str]) -> bool:
     """Tell whether a host is among those that are allowed, such as `*.my.salesforce.com`."""
     host = URL(origin).host or ""
     return any(fnmatchcase(host, pattern.lower()) for pattern in hosts)
+
+
+def origin_of(url: str) -> str | None:
+    """Return scheme, host and port; None when the URL is only a path. Raises ValueError for another."""
+    return None if is_relative(url) else split_url(url)[0]

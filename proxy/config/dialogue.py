@@ -7,20 +7,16 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from proxy.actions import LONGEST_PROMPT
 from proxy.config.section import Section
-from proxy.config.values import (
+from proxy.config.spoken import (
     AnnouncementId,
     GoalSetting,
     LanguageSetting,
-    Number,
-    Seconds,
-    WholeNumber,
     WordsSetting,
-    YesOrNo,
     parse_digits,
     parse_field_name,
     parse_step_name,
-    read_by,
 )
+from proxy.config.values import Number, Seconds, WholeNumber, YesOrNo, read_by
 from proxy.keys import By
 from proxy.rules.comparison import bare_words
 

@@ -5,13 +5,10 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from proxy.config.section import Section
+from proxy.config.spoken import AnnouncementId, GoalName, LanguageSetting, PhraseSetting
 from proxy.config.values import (
-    AnnouncementId,
-    GoalName,
     GreetingSetting,
-    LanguageSetting,
     Names,
-    PhraseSetting,
     TargetSetting,
     YesOrNo,
     as_list,

@@ -422,6 +422,7 @@ async def test_the_only_step_that_listens_is_the_one_whose_words_come_back() -> 
         assert await talk.next(result="satışa") == UNKNOWN
 
 
+CALL_OF_TALK = SantralProgramlama().parse({"uuid": "u-1", "cli": STRANGER, "step": "1"}, MONDAY_NOON)
 RECORDING = {"consent": {"phrase": "Kaydediliyor.", "record": True, "then": "customer_no"}}
 
 
@@ -479,6 +480,17 @@ async def test_digits_of_another_step_than_the_one_that_is_remembered_are_read_b
         await talk.next()
         talk.step = 4
         assert (await talk.next(customer_no="777"))["transfer"]["greet_name"] == "Ayşe Demir"
+
+
+async def test_a_step_that_is_no_longer_there_is_told_to_be_forgotten() -> None:
+    async with Deployment(talkative()) as deployment:
+        talk = Talk(deployment)
+        await talk.next()
+        talk.deployment = Deployment(talkative(steps={"other": STEPS["customer_no"]}, rules=[]), None, deployment)
+        talk.deployment.dialogues.memory.recall(CALL_OF_TALK).asked = "customer_no"
+        talk.deployment.dialogues.memory.recall(CALL_OF_TALK).knowledge = await deployment.router.learn(CALL_OF_TALK)
+        await talk.next(customer_no="777")
+        assert outcome(talk)[1] is Outcome.FORGOTTEN
 
 
 async def test_a_call_without_an_id_holds_a_dialogue_all_the_same() -> None:

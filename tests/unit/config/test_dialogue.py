@@ -7,14 +7,8 @@ from proxy.config.dialogue import DialogueSettings, StepSettings
 from proxy.config.plain import lines_of, routing_of, step_of
 from proxy.config.routes import RuleSettings
 from proxy.config.settings import Settings
-from proxy.config.values import (
-    is_service_url,
-    parse_digits,
-    parse_goal,
-    parse_phrases,
-    parse_step_name,
-    parse_words,
-)
+from proxy.config.spoken import parse_digits, parse_goal, parse_phrases, parse_step_name, parse_words
+from proxy.config.values import is_service_url
 from proxy.dialogue import Choose, Keep, Keys, LookUp, Recording, Speech, Step, Then, Words
 from proxy.keys import By
 from proxy.phone import Extension, parse_number
