@@ -54,17 +54,12 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
         "Asks the sources about one number and explains the decision, without a server: how the number was read, what "
         "each source said, the contact's fields, every rule and why it did or did not match, and the answer.",
     )
-    command.add_argument("number", metavar="NUMBER", help="the caller, as the switch would send it; '' when withheld")
-    _add_config(command)
-    command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
+    _add_a_call(command)
     command.add_argument(
         "--customer-number",
         type=_customer_number,
         metavar="DIGITS",
         help="explain it as it would be after the caller has keyed this",
-    )
-    command.add_argument(
-        "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
     )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.add_argument(
@@ -87,12 +82,7 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
         "Holds one call in the terminal, from its first question to its target: shows what the switch would ask and be "
         "told, and lets you key, or say, what a caller would. Ctrl-D hangs up. Lookups are real, and limits count.",
     )
-    command.add_argument("number", metavar="NUMBER", help="the caller, as the switch would send it; '' when withheld")
-    _add_config(command)
-    command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
-    command.add_argument(
-        "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
-    )
+    _add_a_call(command)
 
     command = _command(
         commands,
@@ -179,6 +169,15 @@ def _add_config(command: argparse.ArgumentParser) -> None:
         default=Path("config.toml"),
         metavar="FILE",
         help="the deployment's TOML; config.toml when left out (see config.example.toml)",
+    )
+
+
+def _add_a_call(command: argparse.ArgumentParser) -> None:
+    command.add_argument("number", metavar="NUMBER", help="the caller, as the switch would send it; '' when withheld")
+    _add_config(command)
+    command.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
+    command.add_argument(
+        "--at", type=_moment, metavar="TIME", help="when it rings, such as 2026-11-23T14:00; now when left out"
     )
 
 
