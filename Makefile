@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
-BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py wire.py)
+BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py)
 
 .PHONY: run test chaos soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
