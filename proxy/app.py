@@ -16,7 +16,7 @@ from proxy.config.load import Configuration
 from proxy.deployment import Deployment, Observers, caps_of, snapshot_of
 from proxy.detached import detach, wait_at_most
 from proxy.errors import ConfigError, DeadlineExceeded
-from proxy.following import changes
+from proxy.following import changes, content_of
 from proxy.keeping import Keeper
 from proxy.phone import PhoneNumber
 from proxy.upstream import Upstream
@@ -90,6 +90,8 @@ class Server:
         self.deployment = Deployment(configuration, OBSERVERS)
         self.refused_reloads = 0
         self._reread = reread
+        self._file: Path | None = None
+        self._content: bytes | None = None
         self._reading = ThreadPoolExecutor(1, "configuration")  # hung drivers may have all of the default one
         self._reloading = asyncio.Lock()
         self._told: tuple[str, ...] = ()
@@ -157,7 +159,8 @@ class Server:
 
     async def follow(self, file: Path, content: bytes | None) -> None:
         """Reload whenever a file's content changes; `content` is what it was when it was read first."""
-        async for _ in changes(file, content, self._stopping):
+        self._file, self._content = file, content
+        async for _ in changes(file, lambda: self._content, self._stopping):
             await self.reload()
 
     async def erase(self, number: PhoneNumber) -> Erased:
@@ -173,7 +176,10 @@ class Server:
         """Read the configuration in a thread, as files may lie on a disk that hangs. Raises ConfigError."""
 
         async def read() -> Configuration:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, reread)
+            loop = asyncio.get_running_loop()
+            if self._file is not None:  # before all else: if it changes meanwhile, it is read once more
+                self._content = await loop.run_in_executor(self._reading, content_of, self._file)
+            return await loop.run_in_executor(self._reading, reread)
 
         try:
             return await wait_at_most(READING, detach(read()))

@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,15 +16,13 @@ LOOK = 1000
 """Milliseconds after which the content is looked at, though nothing was heard: the folder may have been exchanged."""
 
 
-async def changes(file: Path, known: bytes | None, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Yield whenever the content of a file is another one; `known` is what it was before. Ends with `stop`."""
+async def changes(file: Path, known: Callable[[], bytes | None], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Yield whenever a file does not hold what `known` returns: what was in it when last read. Ends with `stop`."""
     thread = ThreadPoolExecutor(1, "following")  # a disk that hangs must not hold up calls
     loop = asyncio.get_running_loop()
     try:
         async for _ in _moments(file, stop):
-            now = await loop.run_in_executor(thread, content_of, file)
-            if now != known:
-                known = now
+            if await loop.run_in_executor(thread, content_of, file) != known():
                 yield
     finally:
         thread.shutdown(wait=False)

@@ -108,7 +108,7 @@ async def test_a_broken_file_is_told_of_again_after_a_good_one_and_each_time_is_
             second = await serving.line("reload_refused", 2)
     assert [line["problems"][0].partition(":")[0] for line in (first, second)] == ["switch.default"] * 2
     assert first["count"] == 1
-    assert 2 < second["count"] <= 2 + hups, "two signals at once may be one"
+    assert 2 <= second["count"] <= 2 + hups, "signals at once may be one, or find the good one already"
     assert len(serving.lines("reload_refused")) == 2
 
 

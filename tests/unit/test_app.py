@@ -422,6 +422,29 @@ async def test_sighup_and_a_changed_file_reload(tmp_path: Path, told: Told) -> N
     assert [each["target"] for each in said] == ["queue/3", "queue/6", "queue/11"]
 
 
+async def test_a_file_that_is_put_back_after_a_signal_had_it_read_is_read_again(tmp_path: Path, told: Told) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("one", encoding="utf-8")
+    read: list[str] = []
+
+    def reread() -> Configuration:
+        read.append(file.read_text(encoding="utf-8"))
+        return configured(FakeAdapter(AHMET))
+
+    async def change(_: str) -> None:
+        await asyncio.sleep(0.3)
+        file.write_text("two", encoding="utf-8")
+        await until(lambda: told("reloaded"))
+        file.write_text("one", encoding="utf-8")
+        signal.raise_signal(signal.SIGHUP)
+        await until(lambda: len(told("reloaded")) == 2)
+        file.write_text("two", encoding="utf-8")
+        await until(lambda: len(told("reloaded")) == 3)
+
+    await served(configured(FakeAdapter(AHMET)), change, file=file, reread=reread)
+    assert read == ["two", "one", "two"]
+
+
 async def test_a_file_that_vanishes_for_a_moment_is_followed_on(tmp_path: Path, told: Told) -> None:
     file = tmp_path / "config.toml"
     file.write_text("one", encoding="utf-8")

@@ -17,11 +17,13 @@ class Followed:
 
     def __init__(self, file: Path, known: bytes | None) -> None:
         self.count = 0
+        self._known = known
         self._stop = asyncio.Event()
-        self._task = asyncio.ensure_future(self._follow(file, known))
+        self._task = asyncio.ensure_future(self._follow(file))
 
-    async def _follow(self, file: Path, known: bytes | None) -> None:
-        async for _ in changes(file, known, self._stop):
+    async def _follow(self, file: Path) -> None:
+        async for _ in changes(file, lambda: self._known, self._stop):
+            self._known = content_of(file)
             self.count += 1
 
     async def until(self, count: int) -> None:
