@@ -13,18 +13,17 @@ from aiohttp import web
 
 from proxy import detached, logs
 from proxy.config.load import Configuration
-from proxy.deployment import Deployment, Observers, caps_of, snapshot_of
+from proxy.deployment import Deployment, caps_of, snapshot_of
 from proxy.detached import detach, wait_at_most
 from proxy.errors import ConfigError, DeadlineExceeded
 from proxy.following import changes, content_of
 from proxy.keeping import Keeper
-from proxy.phone import PhoneNumber
+from proxy.observing import Watch
+from proxy.operating import Operation
 from proxy.upstream import Upstream
-from proxy.web.admin import AdminListener, Erased
+from proxy.web.admin import AdminListener
 from proxy.web.sockets import connections_to_be_had, switch_site, tell_ready
 from proxy.web.switch import SwitchListener
-
-OBSERVERS = Observers(logs.source_asked, logs.source_guarded, logs.bug)
 
 LAST_MOMENTS = 0.9
 """Seconds beyond the deadline after which the server has ended, whatever still hangs."""
@@ -87,18 +86,19 @@ class Server:
     """A deployment that answers the switch. `reread` returns the configuration as it is now; it raises ConfigError."""
 
     def __init__(self, configuration: Configuration, reread: Callable[[], Configuration] | None = None) -> None:
-        self.deployment = Deployment(configuration, OBSERVERS)
-        self.refused_reloads = 0
+        self._watch = Watch(lambda: self.deployment.settings.switch.deadline)
+        self.deployment = Deployment(configuration, self._watch.observers())
         self._reread = reread
         self._file: Path | None = None
         self._content: bytes | None = None
         self._reading = ThreadPoolExecutor(1, "configuration")  # hung drivers may have all of the default one
         self._reloading = asyncio.Lock()
         self._told: tuple[str, ...] = ()
-        self._leaving: set[Upstream] = set()
         self._listener: SwitchListener | None = None
         self._runners: list[web.BaseRunner] = []
-        self._keeper = Keeper(snapshot_of(configuration), lambda: self.deployment.directory.cache)
+        snapshot = snapshot_of(configuration)
+        self._keeper = Keeper(snapshot, lambda: self.deployment.directory.cache, self._watch.snapshot_failed)
+        self.operation = Operation(self.deployment, self._watch, self._keeper)
         self._stopping = asyncio.Event()
 
     async def start(self, listen: tuple[str, int]) -> int:
@@ -108,8 +108,10 @@ class Server:
             await deployment.open(deployment.upstreams.values(), STARTING)
             await self._keeper.take_up(caps_of(deployment.settings.cache))
             connections = connections_to_be_had(deployment.settings.switch.connections, logs.few_descriptors)
-            self._listener = SwitchListener(deployment.answering(), logs.call_answered, logs.bug, connections)
-            runner = web.ServerRunner(self._listener.server())
+            watch = self._watch
+            self._listener = SwitchListener(deployment.answering(), watch.call_answered, watch.bug, connections)
+            server = self.operation.listening["switch"] = self._listener.server()
+            runner = web.ServerRunner(server)
             port = await self._listen(runner, lambda runner: switch_site(runner, listen))
             if (at := deployment.settings.admin.listen) is not None:
                 detach(self._listen_to_the_operator(at))
@@ -131,7 +133,7 @@ class Server:
         await asyncio.wait({last}, timeout=left(60))
         self._keeper.let_go()
         await detached.finish(left(0.3))
-        await self.deployment.close({*self.deployment.upstreams.values(), *self._leaving}, left(1))
+        await self.deployment.close({*self.deployment.upstreams.values(), *self.operation.leaving}, left(1))
         self._reading.shutdown(wait=False)
 
     async def reload(self) -> None:
@@ -144,16 +146,17 @@ class Server:
                 self._check_addresses(configuration)
                 await self._change(configuration)
             except ConfigError as exc:
-                self.refused_reloads += 1
-                if exc.problems != self._told:
-                    logs.reload_refused(exc.problems, self.refused_reloads)
+                self.operation.is_refused = True
+                self._watch.reload_refused(exc.problems if exc.problems != self._told else ())
                 self._told = exc.problems
             except Exception as exc:  # noqa: BLE001 - whatever it is, the calls go on
-                self.refused_reloads += 1
-                logs.bug("reload", exc)
+                self.operation.is_refused = True
+                self._watch.reload_refused(())
+                self._watch.bug("reload", exc)
             else:
                 self._told = ()
-                logs.reloaded(len(configuration.sources), len(configuration.settings.rules))
+                self.operation.is_refused = False
+                self._watch.reloaded(len(configuration.sources), len(configuration.settings.rules))
                 for warning in configuration.warnings:
                     logs.configuration_warning(warning)
 
@@ -162,15 +165,6 @@ class Server:
         self._file, self._content = file, content
         async for _ in changes(file, lambda: self._content, self._stopping):
             await self.reload()
-
-    async def erase(self, number: PhoneNumber) -> Erased:
-        """Drop all that is known about a number, also from the snapshot. Raises SnapshotError."""
-        was_known = self.deployment.forget(number)
-        for upstream in self._leaving:
-            upstream.forget(number)
-        has_snapshot = await self._keeper.write(anyway=True)
-        logs.erased(was_known)
-        return Erased(was_known, has_snapshot)
 
     async def _read_again(self, reread: Callable[[], Configuration]) -> Configuration:
         """Read the configuration in a thread, as files may lie on a disk that hangs. Raises ConfigError."""
@@ -201,16 +195,17 @@ class Server:
 
     async def _change(self, configuration: Configuration) -> None:
         old = self.deployment
-        new = Deployment(configuration, OBSERVERS, old)
+        new = Deployment(configuration, self._watch.observers(), old)
         kept = {*old.upstreams.values()} & {*new.upstreams.values()}
         await new.open({*new.upstreams.values()} - kept)
         new.take_over()
         self.deployment = new
+        self.operation.change(new)
         if self._listener is not None:
             self._listener.answering = new.answering()
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
         if leaving := {*old.upstreams.values()} - kept:
-            self._leaving |= leaving
+            self.operation.leaving |= leaving
             detach(self._retire(leaving))
         await self._keeper.change(snapshot_of(configuration))
 
@@ -219,7 +214,7 @@ class Server:
         await asyncio.sleep(RETIRED_AFTER)
         await asyncio.gather(*(upstream.settle(RETIRED_BY) for upstream in upstreams))
         await self.deployment.close(upstreams)
-        self._leaving -= upstreams
+        self.operation.leaving -= upstreams
 
     async def _listen(self, runner: web.BaseRunner, site_of: Callable[[web.BaseRunner], web.BaseSite]) -> int:
         if runner not in self._runners:
@@ -236,9 +231,11 @@ class Server:
 
     async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
         """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
-        settings = self.deployment.settings
-        token = settings.admin.token.get_secret_value() if settings.admin.token else None
-        runner = web.ServerRunner(AdminListener(token, self.erase, settings.switch.region, logs.bug).server())
+        admin = self.deployment.settings.admin
+        token, push_token = (each.get_secret_value() if each else None for each in (admin.token, admin.push_token))
+        server = AdminListener(self.operation, token, push_token, self._watch.bug).server()
+        self.operation.listening["admin"] = server
+        runner = web.ServerRunner(server)
         is_told = False
         while True:
             try:

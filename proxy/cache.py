@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import Cache, LRUCache
 
@@ -67,6 +67,20 @@ class ContactCache:
         was_known = self._entries.pop(number, None) is not None
         self.changes += was_known
         return was_known
+
+    def peek(self, number: str) -> Entry | None:
+        """Return an entry of any age, without counting that as use."""
+        return Cache.__getitem__(self._entries, number) if number in self._entries else None
+
+    def age(self, number: str, now: float) -> bool:
+        """Let an entry be no longer fresh, and tell whether there was one. What is not a contact is dropped."""
+        entry = self.peek(number)
+        if entry is None or entry.contact is None:
+            return self.drop(number)
+        aged = replace(entry, fresh_until=min(entry.fresh_until, now), refresh_from=math.inf, recheck_from=-math.inf)
+        Cache.__setitem__(self._entries, number, aged)
+        self.changes += 1
+        return True
 
     def resized(self, size: int) -> "ContactCache":
         """Hold so many from now on, and return the cache. Those not used for longest go, by and by if they are many."""

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from proxy import detached
@@ -20,11 +20,14 @@ from proxy.dialects.santral_programlama import SantralProgramlama
 from proxy.dialogue import Memory
 from proxy.directory import Directory, Lifetimes
 from proxy.errors import DeadlineExceeded, Unavailable
+from proxy.keys import Key
 from proxy.limiter import Limiter
+from proxy.model import Asked, Call
 from proxy.phone import PhoneNumber
 from proxy.router import CallRouter, Dialogues
+from proxy.routing import Explanation, Knowledge
 from proxy.snapshot import Caps, Snapshot
-from proxy.sources import Asked, Source, Sources
+from proxy.sources import Source, Sources
 from proxy.upstream import Guarded, Limits, Upstream
 from proxy.web.access import Access
 from proxy.web.switch import Answering
@@ -133,6 +136,25 @@ class Deployment:
             upstream.forget(number)
         return self.directory.forget(number)
 
+    def apart(self, observers: Observers) -> "Deployment":
+        """Return a deployment that asks by the same adapters, and shares nothing else: no cache, no breaker.
+
+        It must not be opened, or closed.
+        """
+        sources = [
+            replace(source, adapter=self.upstreams[source.settings.name].adapter)
+            for source in self.configuration.sources
+        ]
+        return Deployment(replace(self.configuration, sources=tuple(sources)), observers)
+
+    def explanations(self, call: Call, knowledge: Knowledge, key: Key | None = None) -> Mapping[Dialect, Explanation]:
+        """Return what becomes of a call by each dialect in which it can be told of; with a `key`, which was keyed."""
+        return {
+            form: self.router.explain(_as_told_by(form, call), knowledge, key)
+            for form in self.dialects
+            if form.holds_dialogues or key is None or len(self.dialects) == 1
+        }
+
     async def open(self, upstreams: Iterable[Upstream], seconds: float | None = None) -> None:
         """Open the adapters of some sources, within OPENING unless other seconds are given.
 
@@ -170,6 +192,11 @@ class Deployment:
     def _upstream(self, source: ConfiguredSource) -> Upstream:
         wanted = source.settings
         return Upstream(wanted.name, source.adapter, limits_of(wanted), self.observers.bug, self.observers.guard)
+
+
+def _as_told_by(form: Dialect, call: Call) -> Call:
+    """Return a call as the switch tells of it in a dialect."""
+    return replace(call, can_be_asked=True) if form.holds_dialogues else replace(call, called=None)
 
 
 def limits_of(source: SourceSettings) -> Limits:

@@ -9,7 +9,7 @@ from proxy.cache import ContactCache, Entry
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable, without_frames
 from proxy.keys import CustomerNumber, Key
-from proxy.model import Contact, Finding, Via
+from proxy.model import Asked, Contact, Finding, Via
 from proxy.phone import PhoneNumber
 from proxy.sources import Sighting, Sources
 
@@ -30,6 +30,14 @@ class Lifetimes:
     """So long a number with a stale contact is not looked up again after it failed"""
 
 
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A lookup that is under way, and what the sources have said in it until now."""
+
+    task: "asyncio.Task[Entry]"
+    told: list[Asked]
+
+
 class Directory:
     """The cache, one flight for each number that is being asked for, and stale contacts when that fails.
 
@@ -43,7 +51,7 @@ class Directory:
         self._by_customer_number = ContactCache(cache.size)
         self._lifetimes = lifetimes
         self._clock = clock
-        self._flights: dict[Key, asyncio.Task[Entry]] = {}
+        self._flights: dict[Key, Flight] = {}
 
     def adopt(self, sources: Sources, lifetimes: Lifetimes, size: int) -> None:
         """Go on with other limits, from the next lookup on. The sources must know the same contacts as before."""
@@ -52,9 +60,15 @@ class Directory:
         self.cache = self.cache.resized(size)
         self._by_customer_number = self._by_customer_number.resized(size)
 
-    async def find(self, key: Key, patience: float) -> Finding:
+    @property
+    def flights(self) -> int:
+        """How many keys are being looked up."""
+        return len(self._flights)
+
+    async def find(self, key: Key, patience: float, told: list[Asked] | None = None) -> Finding:
         """Return what is known about `key`, waiting no longer than `patience` seconds.
 
+        `told` gets what sources have said, if any were asked, until it returns or raises.
         Raises AdapterError when nothing is known and the CRM could not tell in time. The lookup goes on
         when the caller leaves, and warms the cache.
         """
@@ -71,7 +85,8 @@ class Directory:
             if is_waiting:
                 return Finding(entry.contact, Via.STALE)
         try:
-            landed = await wait_at_most(patience, flight or self._take_off(key))
+            flight = flight or self._take_off(key)
+            landed = await wait_at_most(patience, flight.task)
         except AdapterError as exc:
             if isinstance(without_frames(exc), DeadlineExceeded):
                 self._wait_with(key)  # the next caller need not wait in vain too
@@ -79,6 +94,9 @@ class Directory:
             if entry is not None:
                 return Finding(entry.contact, Via.STALE)
             raise
+        finally:
+            if told is not None and flight is not None:
+                told.extend(flight.told)
         return Finding(landed.contact, Via.CRM, landed.ambiguous)
 
     def forget(self, number: PhoneNumber) -> bool:
@@ -87,11 +105,39 @@ class Directory:
         A lookup that is under way will not bring it back. All that was found by customer numbers goes too: nobody can
         tell which of them is the same person.
         """
+        self._drop_customer_numbers()
+        flight = self._flights.pop(number, None)
+        return self.cache.drop(number.e164) or flight is not None
+
+    def peek(self, number: PhoneNumber) -> Entry | None:
+        """Return what is kept of a number, fresh or stale, without counting that as use."""
+        entry = self.cache.peek(number.e164)
+        return entry if entry is not None and self._clock() < entry.stale_until else None
+
+    def invalidate(self, number: PhoneNumber) -> bool:
+        """Have the CRM asked about a number before it is answered from here again; tell whether it was known.
+
+        What is known stays for when the CRM fails. A lookup that is under way may have been answered before the
+        change: it is not kept. All that was found by customer numbers is dropped, as nobody can tell whose it is.
+        """
+        self._drop_customer_numbers()
+        flight = self._flights.pop(number, None)
+        return self.cache.age(number.e164, self._clock()) or flight is not None
+
+    async def invalidate_all(self) -> int:
+        """Do so with all numbers, by and by, as calls must not wait for it; return how many there were."""
+        self._drop_customer_numbers()
+        self._flights.clear()
+        count = 0
+        for part in self.cache.parts():
+            count += sum(self.cache.age(number, self._clock()) for number, _ in part)
+            await asyncio.sleep(0)
+        return count
+
+    def _drop_customer_numbers(self) -> None:
         self._by_customer_number = ContactCache(self.cache.size)
         for key in [key for key in self._flights if isinstance(key, CustomerNumber)]:
             del self._flights[key]
-        flight = self._flights.pop(number, None)
-        return self.cache.drop(number.e164) or flight is not None
 
     def _place_of(self, key: Key) -> tuple[ContactCache, str]:
         """Return where a key's entry is kept, and under what."""
@@ -99,32 +145,33 @@ class Directory:
             return self.cache, key.e164
         return self._by_customer_number, key.digits
 
-    def _take_off(self, key: Key) -> "asyncio.Task[Entry]":
-        flight = detach(self._look_up(key))
+    def _take_off(self, key: Key) -> Flight:
+        told: list[Asked] = []
+        flight = Flight(detach(self._look_up(key, told)), told)
         self._flights[key] = flight
-        flight.add_done_callback(lambda landed: self._land(key, landed))
+        flight.task.add_done_callback(lambda _: self._land(key, flight))
         return flight
 
-    async def _look_up(self, key: Key) -> Entry:
+    async def _look_up(self, key: Key, told: list[Asked]) -> Entry:
         """Ask the sources, and return what is to be kept. Raises AdapterError."""
-        sighting = await self._sources.lookup(key)
+        sighting = await self._sources.lookup(key, told)
         cache, kept_as = self._place_of(key)
         now = self._clock()
         return _entry_of(sighting, cache.get(kept_as, now), self._lifetimes, now)
 
-    def _land(self, key: Key, flight: "asyncio.Task[Entry]") -> None:
+    def _land(self, key: Key, flight: Flight) -> None:
         if self._flights.get(key) is not flight:
             return  # forgotten while it was under way
         del self._flights[key]
-        if flight.cancelled():
+        if flight.task.cancelled():
             return
-        failure = flight.exception()
+        failure = flight.task.exception()
         if failure is not None:
             if not isinstance(without_frames(failure), (CircuitOpen, Overloaded)):  # those took no time
                 self._wait_with(key)
             return
         cache, kept_as = self._place_of(key)
-        cache.put(kept_as, flight.result())
+        cache.put(kept_as, flight.task.result())
 
     def _wait_with(self, key: Key) -> None:
         """Let what is known of a key answer for a while, after a lookup that has failed or is late."""

@@ -12,9 +12,15 @@ from proxy.snapshot import Caps, Snapshot, SnapshotError
 class Keeper:
     """Writes the cache that `cache` returns. Without a snapshot it does nothing."""
 
-    def __init__(self, snapshot: Snapshot | None, cache: Callable[[], ContactCache]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot | None,
+        cache: Callable[[], ContactCache],
+        on_failure: Callable[[SnapshotError], None] | None = None,
+    ) -> None:
         self._snapshot = snapshot
         self._cache = cache
+        self._on_failure = on_failure or logs.snapshot_failed
         self._left: list[Snapshot] = []
         """Files that the configuration names no longer"""
         self._writing = asyncio.Lock()
@@ -23,6 +29,8 @@ class Keeper:
         """Counts the reasons to write it though nothing in the cache has changed"""
         self._written = (-1, -1)
         """Of which state the file was made"""
+        self.written_at: float | None = None
+        """When the file was last known to have all that there is, in seconds since 1970"""
 
     async def take_up(self, caps: Caps) -> None:
         """Take what was known into the cache."""
@@ -32,7 +40,7 @@ class Keeper:
             try:
                 count = await self._snapshot.read_into(self._cache(), caps)
             except SnapshotError as exc:
-                logs.snapshot_failed(exc)
+                self._on_failure(exc)
             else:
                 logs.snapshot_read(count, time.monotonic() - started)
         self._is_taken_up = True
@@ -59,7 +67,7 @@ class Keeper:
         try:
             await self.write()
         except SnapshotError as exc:
-            logs.snapshot_failed(exc)
+            self._on_failure(exc)
         except Exception as exc:  # noqa: BLE001 - the next one may be written
             logs.bug("snapshot", exc)
 
@@ -76,6 +84,7 @@ class Keeper:
             if snapshot is not None and is_there and state != self._written:
                 await snapshot.write(cache)
                 self._written = state
+            self.written_at = time.time() if is_there else None
             while self._left:
                 await self._remove(self._left.pop())
             return is_there
@@ -89,10 +98,10 @@ class Keeper:
         try:
             await snapshot.remove()
         except SnapshotError as exc:
-            logs.snapshot_failed(exc)
+            self._on_failure(exc)
 
     async def _hold(self, snapshot: Snapshot) -> None:
         try:
             await snapshot.hold()
         except SnapshotError as exc:  # it may be of use all the same
-            logs.snapshot_failed(exc)
+            self._on_failure(exc)

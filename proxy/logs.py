@@ -16,20 +16,16 @@ from typing import Any, TextIO
 
 import structlog
 
-from proxy.actions import Transfer
 from proxy.breaker import State
 from proxy.errors import ProxyError
-from proxy.sources import Asked
+from proxy.journal import Answered
+from proxy.model import Asked
 from proxy.upstream import Guarded
-from proxy.web.switch import Answered
 
 Event = MutableMapping[str, Any]
 
 _MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
 _IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""What the id of a call is written like; another may be somebody's number."""
 
 _OF_DIALOGUES = frozenset({"call_id", "step", "heard", "asks", "not_asked", "called", "line"})
 
@@ -142,25 +138,7 @@ def listening(host: str, port: int) -> None:
 
 def call_answered(answered: Answered) -> None:
     """Write the line of one call."""
-    call, decision = answered.call, answered.decision
-    target = decision.action.target if isinstance(decision.action, Transfer) else None
-    is_dialogue = call is not None and call.can_be_asked
-    log.info(
-        "call",
-        call_id=(_UUID.fullmatch(call.call_id) and call.call_id) if call and is_dialogue else None,
-        step=call.step if call and is_dialogue else None,
-        heard=decision.heard and decision.heard.value,
-        asks=decision.step or None,
-        not_asked=decision.not_asked or None,
-        called=str(call.called) if call and call.called else None,
-        line=decision.line or None,
-        caller=str(call.caller) if call else "none",
-        target=str(target) if target else None,
-        reason=decision.reason.value,
-        via=decision.via.value,
-        rule=decision.rule or None,
-        ms=round(answered.seconds * 1000, 1),
-    )
+    log.info("call", **answered.told())
 
 
 def source_asked(asked: Asked) -> None:
@@ -217,6 +195,11 @@ def snapshot_failed(exc: ProxyError) -> None:
 def erased(was_known: bool) -> None:  # noqa: FBT001 - it is what is told
     """Write that a number was erased, without the number."""
     log.info("erased", was_known=was_known)
+
+
+def invalidated(count: int, *, everything: bool) -> None:
+    """Write that numbers are to be looked up anew, without the numbers."""
+    log.info("invalidated", count=count, everything=everything)
 
 
 def lines_lost(count: int) -> None:

@@ -8,7 +8,6 @@ from enum import StrEnum
 from itertools import islice
 from types import MappingProxyType
 
-from proxy.actions import Action
 from proxy.phone import Caller
 
 MOST_BITS = 10_000
@@ -43,6 +42,10 @@ class Reason(StrEnum):
     """An answer of the caller leads there"""
     NO_ANSWER = "no_answer"
     """A question came to nothing, and says what then"""
+
+
+FAILED_OPEN = frozenset({Reason.CRM_FAILED, Reason.OVERLOAD, Reason.BUG})
+"""Reasons of calls that went to the default because something behind us had failed."""
 
 
 class Outcome(StrEnum):
@@ -160,23 +163,22 @@ class Finding:
     """There is none because the CRM has several, of which none may be chosen"""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a call, and why."""
+OUTCOMES = ("found", "unknown", "failed", "not asked", "completed", "incomplete", "enriched")
+"""What may come of asking a source."""
 
-    action: Action
-    reason: Reason
-    via: Via = Via.NONE
-    rule: str = ""
-    """The rule that matched; empty unless it led to the action"""
-    step: str = ""
-    """The step of the dialogue that the action asks"""
-    heard: Outcome | None = None
-    """What came of the step before"""
-    not_asked: str = ""
-    """A step to which it would have gone, but that enough was asked in this call"""
-    line: str = ""
-    """The line by whose routing it was decided; empty where it is that of all"""
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one source said about one number, for logs and explanations."""
+
+    source: str
+    outcome: str
+    """One of OUTCOMES"""
+    seconds: float
+    note: str = ""
+    """A sentence, where the outcome alone does not tell enough"""
+    began: float = field(default=0.0, compare=False)
+    """When, in seconds of `time.perf_counter`"""
 
 
 def as_text(value: Scalar) -> str:

@@ -1,7 +1,7 @@
 """From a call to a decision, whatever happens on the way."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from secrets import token_bytes
@@ -12,10 +12,10 @@ from proxy.directory import Directory
 from proxy.errors import AdapterError, Overloaded, without_frames
 from proxy.keys import Key, kind_of
 from proxy.limiter import Limiter
-from proxy.model import Call, Decision, Heard, Outcome, Reason, Via
+from proxy.model import Asked, Call, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, PhoneNumber
-from proxy.routing import Knowledge, Routing, Way, by_rules, put_through, without_lookup
-from proxy.rules import Considered, Situation, Standing, explain
+from proxy.routing import Decision, Explanation, Knowledge, Routing, Way, by_rules, learnt, put_through, without_lookup
+from proxy.rules import Situation, Standing, explain
 from proxy.target import Target
 
 _KEY = token_bytes(32)
@@ -35,16 +35,6 @@ class Dialogues:
     """In one call"""
     service_url: str = ""
     """Where the switch asks again; where it asked, when empty"""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A decision with all that led to it."""
-
-    knowledge: Knowledge
-    considered: Sequence[Considered]
-    """Each rule, and what became of it"""
-    decision: Decision
 
 
 class CallRouter:
@@ -98,7 +88,7 @@ class CallRouter:
             if isinstance(step.use, LookUp) and key is not None and step.use.by is kind_of(key):
                 progress.times[step.name] = 1
         knowledge = self._as_of_now(knowledge, call, progress)
-        considered = explain(knowledge.situation, self._routing_of(call).rules)
+        considered = explain(knowledge.situation, self.routing_of(call).rules)
         return Explanation(knowledge, considered, self._decide(knowledge, progress))
 
     def refuse(self, call: Call) -> Decision:
@@ -107,11 +97,12 @@ class CallRouter:
 
     def fall_back(self, reason: Reason, call: Call | None = None) -> Decision:
         """Return the decision for when there is nothing to decide by."""
-        routing = self._routing_of(call) if call else self._routing
+        routing = self.routing_of(call)
         return Decision(Transfer(routing.default), reason, line=routing.line)
 
-    def _routing_of(self, call: Call) -> Routing:
-        return self._lines.get(call.called, self._routing) if call.called is not None else self._routing
+    def routing_of(self, call: Call | None) -> Routing:
+        """Return what decides a call."""
+        return self._lines.get(call.called, self._routing) if call and call.called is not None else self._routing
 
     # ------------------------------------------------------------------ what is known of a caller
 
@@ -121,15 +112,13 @@ class CallRouter:
         return without_lookup(call)
 
     async def _look_up(self, call: Call, key: Key, patience: float) -> Knowledge:
+        told: list[Asked] = []
         try:
-            finding = await self._directory.find(key, patience)
+            finding = await self._directory.find(key, patience, told)
         except AdapterError as exc:
             reason = Reason.OVERLOAD if isinstance(without_frames(exc), Overloaded) else Reason.CRM_FAILED
-            return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc))
-        if finding.contact is None:
-            standing = Standing.SEVERAL if finding.ambiguous else Standing.UNKNOWN
-            return Knowledge(Situation(call, standing), Reason.UNKNOWN_CALLER, finding.via)
-        return Knowledge(Situation(call, Standing.KNOWN, finding.contact), Reason.NO_RULE, finding.via)
+            return Knowledge(Situation(call, Standing.UNCLEAR), reason, failure=str(exc), asked=tuple(told))
+        return learnt(call, finding, tuple(told))
 
     def _as_of_now(self, knowledge: Knowledge, call: Call, progress: Answers) -> Knowledge:
         """Return what is known of a call with what has been keyed in it, and with what may be asked now."""
@@ -171,14 +160,16 @@ class CallRouter:
         if step is None:
             knowledge = await self._own(call, progress, ends_at)
             return self._decide(knowledge, progress, Outcome.FORGOTTEN if was_asked else None)
-        answer, via = step.read(call.heard, self._region), None
+        answer, looked_up = step.read(call.heard, self._region), None
         if answer.key is not None:
-            answer, via = await self._identify(call, progress, answer, answer.key, ends_at)
+            answer, looked_up = await self._identify(call, progress, answer, answer.key, ends_at)
         elif answer.outcome is Outcome.KEPT:
             progress.kept[step.kept_as] = answer.kept
         goal, reason = step.next(answer, progress.times[step.name])
         knowledge = await self._own(call, progress, ends_at)
-        knowledge = replace(knowledge, via=via or knowledge.via)
+        if looked_up is not None:
+            asked = tuple(dict.fromkeys(looked_up.asked + knowledge.asked))
+            knowledge = replace(knowledge, via=looked_up.via, asked=asked)
         not_asked = goal if isinstance(goal, str) and not self._may_ask(call, progress) else ""
         if not_asked:
             otherwise = self._dialogues.steps[not_asked].otherwise
@@ -186,7 +177,7 @@ class CallRouter:
         if goal is None:
             decision = self._decide(knowledge, progress, answer.outcome)
         else:
-            way = Way(goal, reason, progress.manner or self._routing_of(call).manner)
+            way = Way(goal, reason, progress.manner or self.routing_of(call).manner)
             decision = self._go(way, knowledge, progress, answer.outcome)
         return replace(decision, not_asked=not_asked) if not_asked else decision
 
@@ -212,22 +203,22 @@ class CallRouter:
 
     async def _identify(
         self, call: Call, progress: Answers, answer: Answer, key: Key, ends_at: float
-    ) -> tuple[Answer, Via]:
-        """Look up what was keyed; who it belongs to is the caller from now on. Return also where that is known from."""
+    ) -> tuple[Answer, Knowledge]:
+        """Look up what was keyed; who it belongs to is the caller from now on. Return also what was learnt by it."""
         who, guesses = _who_guesses(call.caller), self._dialogues.guesses
         if not guesses.admit(who, _now()):
-            return Answer(Outcome.TOO_MANY), Via.NONE
+            return Answer(Outcome.TOO_MANY), without_lookup(call)
         knowledge = await self._look_up(call, key, ends_at - _now())
         match knowledge.situation.standing:
             case Standing.KNOWN:
                 progress.knowledge = knowledge
-                return answer, knowledge.via
+                return answer, knowledge
             case Standing.UNCLEAR:
                 guesses.give_back(who)  # nothing was learnt by it
                 progress.knowledge = knowledge
-                return Answer(Outcome.FAILED), Via.NONE
+                return Answer(Outcome.FAILED), knowledge
             case _:
-                return Answer(Outcome.NOT_FOUND), knowledge.via
+                return Answer(Outcome.NOT_FOUND), knowledge
 
     async def _own(self, call: Call, progress: Answers, ends_at: float) -> Knowledge:
         """Return what is known of the caller, by what he has keyed or else by his number."""
@@ -238,7 +229,7 @@ class CallRouter:
                 progress.knowledge = learnt
             known = progress.knowledge or learnt
         if known.situation.call.step != call.step:  # it is known from an earlier question
-            known = replace(known, via=Via.NONE)
+            known = replace(known, via=Via.NONE, asked=())
         return self._as_of_now(known, call, progress)
 
     def _may_ask(self, call: Call, progress: Answers) -> bool:
@@ -248,18 +239,18 @@ class CallRouter:
 
     def _without_asking(self, knowledge: Knowledge) -> Decision:
         """Return the decision for a call of which no steps may be asked."""
-        routing = self._routing_of(knowledge.situation.call)
+        routing = self.routing_of(knowledge.situation.call)
         way = by_rules(knowledge, routing)
         return put_through(way, knowledge, routing)
 
     def _decide(self, knowledge: Knowledge, progress: Answers, heard: Outcome | None = None) -> Decision:
-        return self._go(by_rules(knowledge, self._routing_of(knowledge.situation.call)), knowledge, progress, heard)
+        return self._go(by_rules(knowledge, self.routing_of(knowledge.situation.call)), knowledge, progress, heard)
 
     def _go(self, way: Way, knowledge: Knowledge, progress: Answers, heard: Outcome | None) -> Decision:
         """Return the decision for a call that goes to a target, or to a step that may be asked."""
         situation, goal = knowledge.situation, way.goal
         progress.asked = ""
-        routing = self._routing_of(situation.call)
+        routing = self.routing_of(situation.call)
         if isinstance(goal, Target):
             return put_through(way, knowledge, routing, heard)
         step = self._dialogues.steps[goal]
@@ -274,7 +265,9 @@ class CallRouter:
         progress.asked = step.name
         progress.times[step.name] += 1
         progress.questions += 1
-        return Decision(question, Reason.ASKED, knowledge.via, way.rule, step.name, heard, line=routing.line)
+        return Decision(
+            question, Reason.ASKED, knowledge.via, way.rule, step.name, heard, line=routing.line, knowledge=knowledge
+        )
 
 
 def _who_guesses(caller: Caller) -> bytes:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from proxy.model import Call, Decision, Outcome, Reason, Via
+from proxy.actions import Action
+from proxy.model import Asked, Call, Finding, Outcome, Reason, Via
 from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
-from proxy.rules import Goal, Rule, Situation, Standing, choose
+from proxy.rules import Considered, Goal, Rule, Situation, Standing, choose
 from proxy.rules.greeting import Greeting
 from proxy.rules.manner import Manner
 from proxy.target import Target
@@ -50,6 +51,39 @@ class Knowledge:
     via: Via = Via.NONE
     failure: str = ""
     """Why nothing could be learnt"""
+    asked: tuple[Asked, ...] = ()
+    """What the sources have said"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a call, and why."""
+
+    action: Action
+    reason: Reason
+    via: Via = Via.NONE
+    rule: str = ""
+    """The rule that matched; empty unless it led to the action"""
+    step: str = ""
+    """The step of the dialogue that the action asks"""
+    heard: Outcome | None = None
+    """What came of the step before"""
+    not_asked: str = ""
+    """A step to which it would have gone, but that enough was asked in this call"""
+    line: str = ""
+    """The line by whose routing it was decided; empty where it is that of all"""
+    knowledge: Knowledge | None = field(default=None, compare=False, repr=False)
+    """What it was decided by; None when that was nothing"""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with all that led to it."""
+
+    knowledge: Knowledge
+    considered: Sequence[Considered]
+    """Each rule, and what became of it"""
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +111,15 @@ def put_through(way: Way, knowledge: Knowledge, routing: Routing, heard: Outcome
     if isinstance(target, str) or (target.kind == "tts" and not knowledge.situation.call.can_be_asked):
         target = routing.default
     action = way.manner.transfer(target, knowledge.situation, routing.tables)
-    return Decision(action, way.reason, knowledge.via, way.rule, heard=heard, line=routing.line)
+    return Decision(action, way.reason, knowledge.via, way.rule, heard=heard, line=routing.line, knowledge=knowledge)
+
+
+def learnt(call: Call, finding: Finding, asked: tuple[Asked, ...] = ()) -> Knowledge:
+    """Return what is known of a call when the CRM has said something, or has said it before."""
+    if finding.contact is not None:
+        return Knowledge(Situation(call, Standing.KNOWN, finding.contact), Reason.NO_RULE, finding.via, asked=asked)
+    standing = Standing.SEVERAL if finding.ambiguous else Standing.UNKNOWN
+    return Knowledge(Situation(call, standing), Reason.UNKNOWN_CALLER, finding.via, asked=asked)
 
 
 def without_lookup(call: Call) -> Knowledge:

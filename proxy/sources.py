@@ -8,7 +8,7 @@ from proxy.detached import detach
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
 from proxy.keys import By, Key, kind_of
 from proxy.matching import Several, distinct, holders, pick, several_for
-from proxy.model import Contact
+from proxy.model import Asked, Contact
 from proxy.upstream import Upstream
 
 
@@ -21,18 +21,6 @@ class Source:
     newest_by: str = ""
     by: frozenset[By] = frozenset({By.PHONE_NUMBER})
     """What it is asked by; it is left out for other keys"""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one source said about one number, for logs and explanations."""
-
-    source: str
-    outcome: str
-    """`found`, `unknown`, `failed`, `not asked`, `completed`, `incomplete` or `enriched`"""
-    seconds: float
-    note: str = ""
-    """A sentence, where the outcome alone does not tell enough"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +57,33 @@ class Sources:
         self._parallel = parallel
         self._observe = observe
 
-    async def lookup(self, key: Key) -> Sighting:
-        """Ask about `key`. Raises AdapterError when nobody has a contact and not everybody could tell."""
-        sighting, failures = await self._find(key)
+    async def lookup(self, key: Key, told: list[Asked] | None = None) -> Sighting:
+        """Ask about `key`; `told` gets what each source says, when it does.
+
+        Raises AdapterError when nobody has a contact and not everybody could tell.
+        """
+        told = [] if told is None else told
+        sighting, failures = await self._find(key, told)
         if sighting.contact is None:
             if failures:
                 raise _summed_up(failures)
             return sighting
-        contact, is_whole = await self._enrich(sighting.contact, key)
+        contact, is_whole = await self._enrich(sighting.contact, key, told)
         is_whole = is_whole and sighting.complete and not failures
         return Sighting(contact, complete=is_whole, certain=not failures)
 
-    async def _find(self, key: Key) -> tuple[Sighting, dict[str, AdapterError]]:
+    async def _find(self, key: Key, told: list[Asked]) -> tuple[Sighting, dict[str, AdapterError]]:
         """Return the first contact in order, and the failures of the sources before it."""
         failures: dict[str, AdapterError] = {}
         finding = [source for source in self._finding if kind_of(key) in source.by]
-        at_once = [detach(self._ask(source, key)) for source in finding] if self._parallel else []
+        at_once = [detach(self._ask(source, key, told)) for source in finding] if self._parallel else []
         is_ambiguous = False
         try:
             for index, source in enumerate(finding):
-                answer = await (at_once[index] if at_once else self._ask(source, key))
+                answer = await (at_once[index] if at_once else self._ask(source, key, told))
                 try:
                     if isinstance(answer, Contact):
-                        contact, is_whole = await self._complete(source.upstream, answer, key)
+                        contact, is_whole = await self._complete(source.upstream, answer, key, told)
                         return Sighting(contact, complete=is_whole), failures
                 except AdapterError as exc:  # it has been asked, which took time: that is more than a CircuitOpen
                     answer = Unavailable(str(exc)) if isinstance(exc, CircuitOpen) else without_frames(exc)
@@ -104,7 +96,7 @@ class Sources:
                 task.cancel()
         return Sighting(None, ambiguous=is_ambiguous), failures
 
-    async def _ask(self, source: Source, key: Key) -> Contact | AdapterError | Several | None:
+    async def _ask(self, source: Source, key: Key, told: list[Asked]) -> Contact | AdapterError | Several | None:
         """Return the source's contact, None when it has none, `Several.UNKNOWN` when nobody can tell which."""
         started = time.perf_counter()
         try:
@@ -114,27 +106,29 @@ class Sources:
             several = several_for(key, source.several)
             contact = pick(possible, several, source.newest_by)
         except AdapterError as exc:
-            self._tell(source.upstream, _outcome(exc), started, str(exc))
+            self._tell(told, source.upstream, _outcome(exc), started, str(exc))
             return without_frames(exc)
         outcome = "unknown" if contact is None else "found"
-        self._tell(source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), several))
+        self._tell(told, source.upstream, outcome, started, _about(len(returned), len(holding), len(possible), several))
         return Several.UNKNOWN if contact is None and possible else contact
 
-    async def _complete(self, upstream: Upstream, contact: Contact, key: Key) -> tuple[Contact, bool]:
+    async def _complete(
+        self, upstream: Upstream, contact: Contact, key: Key, told: list[Asked]
+    ) -> tuple[Contact, bool]:
         """Return the contact with what its own source adds, and whether that is all. Raises AdapterError."""
         started = time.perf_counter()
         try:
             completed, failure = await upstream.complete(contact, key)
         except AdapterError as exc:
-            self._tell(upstream, _outcome(exc), started, str(exc))
+            self._tell(told, upstream, _outcome(exc), started, str(exc))
             raise
         if failure is not None:
-            self._tell(upstream, _outcome(failure, "incomplete"), started, str(failure))
+            self._tell(told, upstream, _outcome(failure, "incomplete"), started, str(failure))
         elif completed is not contact:
-            self._tell(upstream, "completed", started)
+            self._tell(told, upstream, "completed", started)
         return completed, failure is None
 
-    async def _enrich(self, contact: Contact, key: Key) -> tuple[Contact, bool]:
+    async def _enrich(self, contact: Contact, key: Key, told: list[Asked]) -> tuple[Contact, bool]:
         """Return the contact with more fields, and whether every enriching source could be asked."""
         is_whole = True
         for upstream in self._enriching:
@@ -143,18 +137,20 @@ class Sources:
                 enriched = await upstream.enrich(contact)
             except AdapterError as exc:
                 is_whole = False
-                self._tell(upstream, _outcome(without_frames(exc)), started, str(exc))
+                self._tell(told, upstream, _outcome(without_frames(exc)), started, str(exc))
                 continue
-            self._tell(upstream, "enriched", started)
+            self._tell(told, upstream, "enriched", started)
             try:
-                contact, is_completed = await self._complete(upstream, enriched, key)
+                contact, is_completed = await self._complete(upstream, enriched, key, told)
             except AdapterError:  # told already
                 is_completed = False
             is_whole = is_whole and is_completed
         return contact, is_whole
 
-    def _tell(self, upstream: Upstream, outcome: str, started: float, note: str = "") -> None:
-        self._observe(Asked(upstream.name, outcome, time.perf_counter() - started, note))
+    def _tell(self, told: list[Asked], upstream: Upstream, outcome: str, started: float, note: str = "") -> None:
+        asked = Asked(upstream.name, outcome, time.perf_counter() - started, note, started)
+        told.append(asked)
+        self._observe(asked)
 
 
 def _about(returned: int, holding: int, possible: int, several: Several) -> str:

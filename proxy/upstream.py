@@ -91,6 +91,10 @@ class Upstream:
         """How many of the adapter's tasks have not ended; also those that nobody waits for any more."""
         return len(self._tasks)
 
+    def states(self) -> tuple[State, State]:
+        """Return what would become of a lookup now, and of the completing of a contact."""
+        return self._breaker.state(_now()), self._completing.state(_now())
+
     async def settle(self, seconds: float) -> None:
         """Wait until what is under way has ended, but no longer than so many seconds."""
         if self._tasks:

@@ -1,7 +1,6 @@
 """Asks the sources for a person at a terminal, and puts what they said into words."""
 
 import time
-from dataclasses import replace
 from datetime import datetime
 
 from proxy.adapter import Pingable
@@ -10,12 +9,10 @@ from proxy.cli.waiting import still_at_work
 from proxy.config import Configuration
 from proxy.deployment import Deployment, Observers
 from proxy.detached import detach, wait_at_most
-from proxy.dialects import Dialect
 from proxy.errors import AdapterError
 from proxy.keys import Key
-from proxy.model import Call
+from proxy.model import Asked, Call
 from proxy.phone import parse_caller
-from proxy.sources import Asked
 
 
 async def explain_call(
@@ -40,20 +37,11 @@ async def explain_call(
     async with deployment, still_at_work("asking the sources"):
         started = time.perf_counter()
         knowledge = await deployment.router.learn(call, key)
-        explanations = {
-            form: deployment.router.explain(_as_told_by(form, call), knowledge, key)
-            for form in deployment.dialects
-            if form.holds_dialogues or key is None or len(deployment.dialects) == 1
-        }
+        explanations = deployment.explanations(call, knowledge, key)
         seconds = time.perf_counter() - started
     answers = {form.name: form.render(explained.decision).decode() for form, explained in explanations.items()}
     names = [source.name for source in settings.sources]
     return Explained(number, next(iter(explanations.values())), names, asked, bugs, answers, seconds, key)
-
-
-def _as_told_by(form: Dialect, call: Call) -> Call:
-    """Return a call as the switch tells of it in a dialect."""
-    return replace(call, can_be_asked=True) if form.holds_dialogues else replace(call, called=None)
 
 
 async def ask_sources(configuration: Configuration) -> tuple[list[str], bool]:

@@ -14,8 +14,8 @@ from proxy.cli.explained import decision_in_words
 from proxy.config import Configuration
 from proxy.deployment import Deployment, Observers
 from proxy.dialects import Dialect
-from proxy.model import Decision, Outcome, Reason
-from proxy.sources import Asked
+from proxy.model import Asked, Outcome, Reason
+from proxy.routing import Decision
 
 _HEARD = {
     Outcome.FOUND: "the CRM knows what was keyed",

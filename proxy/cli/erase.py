@@ -1,19 +1,13 @@
 """Forgets a number, for `tanima erase`: in the running server, or, when none runs, in what it has left behind."""
 
-from http import HTTPStatus
+import json
 
-import aiohttp
-
+from proxy.cli.running import ask_server
 from proxy.config import Configuration
-from proxy.config.settings import AdminSettings
-from proxy.config.values import url_of
 from proxy.deployment import snapshot_of
 from proxy.errors import InvalidNumber, ProxyError
-from proxy.phone import PhoneNumber, parse_number
-from proxy.web.admin import ERASE
-
-PATIENCE = 30.0
-"""Seconds for the server, which may have a large snapshot to write."""
+from proxy.phone import parse_number
+from proxy.web.endpoints import ERASE
 
 
 async def erase(configuration: Configuration, text: str) -> list[str]:
@@ -24,7 +18,7 @@ async def erase(configuration: Configuration, text: str) -> list[str]:
     except InvalidNumber as exc:
         raise ProxyError(f"{text!r} {exc} - allowed: a phone number") from exc
     if settings.admin.listen is not None:
-        told = await _by_the_server(settings.admin, settings.admin.listen, number)
+        told = await ask_server(settings.admin, "POST", ERASE, _read, json={"number": number.e164})
         if told is not None:
             return told
     nobody, snapshot = _nobody_at(settings.admin.listen), snapshot_of(configuration)
@@ -39,27 +33,8 @@ def _nobody_at(listen: tuple[str, int] | None) -> str:
     return f"no server answers at {listen[0]}:{listen[1]}"
 
 
-async def _by_the_server(admin: AdminSettings, listen: tuple[str, int], number: PhoneNumber) -> list[str] | None:
-    """Have the running server erase it; None when none runs. Raises ProxyError."""
-    host, port = listen
-    url = f"{url_of(host, port)}{ERASE}"
-    headers = {"Authorization": f"Bearer {admin.token.get_secret_value()}"} if admin.token else {}
-    limit = aiohttp.ClientTimeout(total=PATIENCE)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=limit, headers=headers) as session,
-            session.post(url, json={"number": number.e164}, allow_redirects=False) as response,
-        ):
-            told = await response.json()
-            if response.status != HTTPStatus.OK:
-                raise ProxyError(f"the server says: {told['error']}")
-            was_known, has_snapshot = told["was_known"], told["snapshot"]
-    except aiohttp.ClientConnectorError as exc:
-        if isinstance(exc.os_error, ConnectionRefusedError):
-            return None
-        reason = exc.os_error.strerror or exc.os_error
-        raise ProxyError(f"the server at {host}:{port} cannot be reached ({reason}) - allowed: a tanima") from exc
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise ProxyError(f"the server at {host}:{port} does not answer as it should - allowed: a tanima") from exc
+def _read(answer: str) -> list[str]:
+    told = json.loads(answer)
+    was_known, has_snapshot = told["was_known"], told["snapshot"]
     cache = "erased" if was_known else "nothing was there"
     return [f"cache of the running server: {cache}", *(["snapshot: written without it"] if has_snapshot else [])]

@@ -7,10 +7,9 @@ from typing import Any
 
 from proxy.actions import Action, Transfer
 from proxy.keys import Key
-from proxy.model import Decision, Reason, as_text
+from proxy.model import Asked, Reason, as_text
 from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
-from proxy.router import Explanation
-from proxy.sources import Asked
+from proxy.routing import Decision, Explanation
 
 _REASONS = {
     Reason.RULE: "the rule {rule} matched",

@@ -13,6 +13,7 @@ from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.call import Terminal, hold_call
 from proxy.cli.erase import erase
 from proxy.cli.init import list_of_recipes, write_recipe
+from proxy.cli.journal import last_calls
 from proxy.cli.live import inspect_sources
 from proxy.cli.parser import Run, parser_of
 from proxy.cli.probe import TRIALS, probe
@@ -146,6 +147,16 @@ def _erase(options: argparse.Namespace) -> int:
     return 0
 
 
+def _journal(options: argparse.Namespace) -> int:
+    configuration = load(options.config)
+    try:
+        for line in run_to_the_end(last_calls(configuration, options.since, as_json=options.json)):
+            print(line)
+    except ProxyError as exc:
+        _fail(str(exc))
+    return 0
+
+
 def _probe(options: argparse.Namespace) -> int:
     configuration = load(options.config)
     switch = configuration.settings.switch
@@ -190,6 +201,7 @@ _RUNS: Mapping[str, Run] = {
     "call": _call,
     "sources": _sources,
     "erase": _erase,
+    "journal": _journal,
     "probe": _probe,
     "init": _init,
     "demo": _demo,

@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from proxy.cli.journal import parse_span
 from proxy.cli.probe import TRIALS
 from proxy.config.values import parse_listen
 from proxy.keys import CustomerNumber
@@ -106,6 +107,25 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
 
     command = _command(
         commands,
+        "journal",
+        runs["journal"],
+        "tell of the last calls",
+        "Prints the last calls of the running server, which is asked at [admin] listen, a line for each: when, who "
+        "(masked), where to, why, and what the sources said. A thousand of each sort are kept: calls that failed, "
+        "calls that did not, and requests that were refused.",
+    )
+    _add_config(command)
+    command.add_argument(
+        "--since",
+        type=_span,
+        default=3600.0,
+        metavar="SPAN",
+        help="how far back, such as 90s, 15m or 2d; 1h when left out",
+    )
+    command.add_argument("--json", action="store_true", help="print a line of JSON for each, with what became of rules")
+
+    command = _command(
+        commands,
         "probe",
         runs["probe"],
         "measure on a test number what the switch tolerates",
@@ -195,6 +215,13 @@ def _address(text: str) -> tuple[str, int]:
 def _target(text: str) -> Target:
     try:
         return Target.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def _span(text: str) -> float:
+    try:
+        return parse_span(text)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 

@@ -19,7 +19,8 @@ from proxy.config import Configuration
 from proxy.config.values import url_of
 from proxy.deployment import Deployment
 from proxy.dialects import Dialect
-from proxy.model import Call, Decision, Reason
+from proxy.model import Call, Reason
+from proxy.routing import Decision
 from proxy.target import Target
 from proxy.web.listener import JSON_HEADERS
 from proxy.web.switch import Answering, each_once, may_ask

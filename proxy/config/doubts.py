@@ -30,7 +30,7 @@ def warnings(file: Path, written: Any, models: Iterable[BaseModel], secret_files
     `written` is the TOML before names are replaced in it, and `models` are the settings as they have been read.
     """
     literals = {*texts_in(written)} - {""}
-    secrets = {secret for model in models for secret in _secrets_in(model)}
+    secrets = {secret for model in models for secret in secrets_in(model)}
     with_secrets = [file] if secrets & literals else []
     for each in dict.fromkeys([*with_secrets, *secret_files]):
         if is_readable_by_everybody(each):
@@ -45,7 +45,7 @@ def texts_in(node: Any) -> Iterator[str]:  # noqa: ANN401 - any value
         yield from texts_in(below)
 
 
-def _secrets_in(model: BaseModel) -> Iterator[str]:
+def secrets_in(model: BaseModel) -> Iterator[str]:
     """Yield the secrets at any depth of a model."""
     for name, value in model:
         field = type(model).model_fields.get(name)
@@ -63,7 +63,7 @@ def _secrets_at(name: str, node: object, *, declared: bool) -> Iterator[str]:
         if is_secret:
             yield text
     elif isinstance(node, BaseModel):
-        yield from _secrets_in(node)
+        yield from secrets_in(node)
     elif isinstance(node, Mapping):
         for key, value in node.items():
             yield from _secrets_at(str(key), value, declared=declared)

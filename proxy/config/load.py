@@ -30,6 +30,7 @@ _SECRETS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("switch", "access"), "tokens"),
     (("cache",), "snapshot_key"),
     (("admin",), "token"),
+    (("admin",), "push_token"),
 )
 """Sections, and the secrets in them that may stand in files. Those of adapters are their own to read."""
 
@@ -63,6 +64,9 @@ class Configuration:
     """What does not keep it from being used, and is wrong"""
     notes: tuple[str, ...] = ()
     """What may be meant as it is"""
+    file: FilePath = FilePath()
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The TOML and the environment as they are, before anything is read out of files or variables that they name"""
 
 
 def load(file: FilePath) -> Configuration:
@@ -72,6 +76,7 @@ def load(file: FilePath) -> Configuration:
     secret_files: list[FilePath | None] = []
     written = _parsed(file)
     environment = _from_environment(problems)
+    given = _merged(written, environment)
     tree = _merged(_interpolated(written, problems), environment)
     secret_files += _read_secret_files(tree, folder, problems)
     settings: Settings | None = None
@@ -90,7 +95,7 @@ def load(file: FilePath) -> Configuration:
     sources = tuple(ConfiguredSource(one, *parts) for one, parts in zip(settings.sources, built, strict=True))
     models = [settings, *(source.options for source in sources)]
     told = tuple(warnings(file, written, models, filter(None, secret_files)))
-    return Configuration(settings, sources, from_environment, folder, told, tuple(notes(settings)))
+    return Configuration(settings, sources, from_environment, folder, told, tuple(notes(settings)), file, given)
 
 
 def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Iterator[FilePath | None]:

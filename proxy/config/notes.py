@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
+from proxy.config.plain import lines_of, routing_of
 from proxy.config.routes import MannerSettings, RuleSettings
 from proxy.config.settings import Settings, SourceSettings
 from proxy.config.values import TOKEN_PARAMETER
 from proxy.keys import By
 from proxy.phone import parse_caller
+from proxy.rules import overshadowed
 from proxy.rules.manner import ANY
 from proxy.target import LANGUAGES
 
@@ -23,6 +25,7 @@ def notes(settings: Settings) -> Iterator[str]:
     yield from _asked_elsewhere(settings)
     yield from _never_tried(settings)
     yield from _in_one_language(settings)
+    yield from _overshadowed(settings)
 
 
 def _too_long(settings: Settings) -> Iterator[str]:
@@ -102,6 +105,17 @@ def _never_tried(settings: Settings) -> Iterator[str]:
     for rule in settings.rules:
         if rule.called and {parse_caller(text, region) for text in rule.called} <= of_lines:
             yield f"rules.{rule.name}.called is a line's, which has rules of its own: it is never tried there"
+
+
+def _overshadowed(settings: Settings) -> Iterator[str]:
+    """Yield a line for each rule that never matches, because another one always does before it."""
+    places = {"": "rules"} | {
+        line.name: f"lines.{line.name}.rules" for line in settings.lines if line.rules is not None
+    }
+    routings = {routing.line: routing for routing in (routing_of(settings), *lines_of(settings).values())}
+    for line, place in places.items():
+        for name, earlier in overshadowed(routings[line].rules).items():
+            yield f"{place}.{name} never matches: {earlier} comes before it, and matches whenever it would"
 
 
 def _in_one_language(settings: Settings) -> Iterator[str]:

@@ -172,12 +172,14 @@ class SourceSettings(Section):
 
 
 class AdminSettings(Section):
-    """`[admin]`: a second address, for the operator's own commands."""
+    """`[admin]`: a second address, for the operator: console, metrics, health, and what CRMs tell of changes."""
 
     listen: Annotated[tuple[str, int], read_by(parse_known_listen)] | None = None
-    """Where `tanima erase` finds a running server, HOST:PORT; nowhere when left out"""
+    """HOST:PORT; nowhere when left out"""
     token: Annotated[LongSecret | None, Field(validate_default=True), AfterValidator(fits_listen)] = None
     """Secret of at least 16 characters that must be brought; needed where others than this machine can ask"""
+    push_token: LongSecret | None = None
+    """Secret of at least 16 characters for a CRM that tells of changes (`POST /invalidate`), and may do nothing else"""
 
 
 class Settings(BaseSettings):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from proxy.model import Call, Decision
+from proxy.model import Call
+from proxy.routing import Decision
 from proxy.target import Target
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from proxy.actions import Transfer
-from proxy.model import Call, Decision
+from proxy.model import Call
 from proxy.phone import parse_caller
+from proxy.routing import Decision
 from proxy.target import Target
 
 

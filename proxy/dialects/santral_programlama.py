@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from proxy.actions import Action, Prompt, Record, SpeechToText, Spoken, Transfer
-from proxy.model import Call, Decision, Heard
+from proxy.model import Call, Heard
 from proxy.phone import parse_caller
+from proxy.routing import Decision
 from proxy.target import Target
 
 _OF_A_CALL = frozenset({"uuid", "cli", "cld", "step"})

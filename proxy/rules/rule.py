@@ -26,6 +26,13 @@ class Rule:
     manner: Manner = field(default=Manner())
     ask: str = ""
 
+    def goal_in_words(self) -> str:
+        """Return where it leads, as the TOML has it."""
+        target = self.target.text if self.target else ""
+        if not self.ask:
+            return target
+        return f"ask {self.ask}" + (f", or else {target}" if target else "")
+
     def apply(self, situation: Situation) -> Goal | None:
         """Return where the call goes, or None when this rule does not match."""
         for condition in self.conditions:

@@ -78,7 +78,7 @@ class Access:
             client = self.client(peer, headers)
             if client is None or (self._allow and not _is_in(client, self._allow)):
                 return False
-        if self._tokens and not self._is_right(_brought(before, query, headers)):
+        if self._tokens and not is_right(_brought(before, query, headers), self._tokens):
             return False
         return self._limiter is None or client is None or self._limiter.admit(network_of(client), now)
 
@@ -94,14 +94,15 @@ class Access:
                 break
         return client
 
-    def _is_right(self, brought: Iterable[str]) -> bool:
-        """Compare in a time that does not tell how much of a token was right, or which one it was."""
-        right = False
-        for text in brought:
-            candidate = text.encode("utf-8", "surrogatepass")
-            for token in self._tokens:
-                right |= hmac.compare_digest(candidate, token)
-        return right
+
+def is_right(brought: Iterable[str], tokens: Iterable[bytes]) -> bool:
+    """Compare in a time that does not tell how much of a token was right, or which one it was."""
+    right = False
+    for text in brought:
+        candidate = text.encode("utf-8", "surrogatepass")
+        for token in tokens:
+            right |= hmac.compare_digest(candidate, token)
+    return right
 
 
 def read_address(text: str) -> Address | None:
@@ -132,6 +133,11 @@ def _brought(before: str, query: Query, headers: Headers) -> Iterator[str]:
     """Yield what may be a token, from each place where one may stand."""
     yield before.removeprefix("/")
     yield query.get(TOKEN_PARAMETER, "")
+    yield from brought_in(headers)
+
+
+def brought_in(headers: Headers) -> Iterator[str]:
+    """Yield what may be a token, from the headers in which one may stand."""
     yield headers.get(TOKEN_HEADER, "")
     scheme, _, credentials = headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from proxy.dialects import Dialect
-from proxy.model import Call, Decision, Reason
+from proxy.journal import Answered
+from proxy.model import Call, Reason
 from proxy.router import CallRouter
+from proxy.routing import Decision
 from proxy.web.access import Access
 from proxy.web.connections import LimitedServer
 from proxy.web.listener import JSON_HEADERS
@@ -20,16 +22,6 @@ CONNECTIONS = 2000
 
 SLACK = 0.2
 """Seconds beyond the deadline in which an answer is out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One answered call, for the log."""
-
-    call: Call | None
-    """None when it was no question that the switch asks"""
-    decision: Decision
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +85,7 @@ class SwitchListener:
         started = time.perf_counter()
         answering = self.answering
         call: Call | None = None
+        spoken = ""
         body = self._default()
         try:
             query = each_once(request.query)
@@ -101,7 +94,7 @@ class SwitchListener:
             if is_asked:
                 body = answering.defaults[dialect.name]
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
-                call = dialect.parse(query, datetime.now(UTC))
+                call, spoken = dialect.parse(query, datetime.now(UTC)), dialect.name
                 if may_ask(request, answering):
                     self._spoken = dialect.name if is_asked else self._spoken
                     decision = await answering.router.route(call)
@@ -113,7 +106,7 @@ class SwitchListener:
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
             decision = answering.router.fall_back(Reason.BUG)
-        self._tell(call, decision, started)
+        self._tell(call, decision, started, spoken)
         return web.Response(body=body, headers=JSON_HEADERS)
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:
@@ -132,8 +125,9 @@ class SwitchListener:
         defaults = self.answering.defaults
         return defaults.get(self._spoken) or defaults[self.answering.dialects[-1].name]
 
-    def _tell(self, call: Call | None, decision: Decision, started: float) -> None:
-        answered = Answered(call, decision, time.perf_counter() - started)
+    def _tell(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> None:
+        routing = self.answering.router.routing_of(call)
+        answered = Answered(call, decision, time.perf_counter() - started, routing, spoken)
         asyncio.get_running_loop().call_soon(self._observe, answered)  # after the answer has been written
 
 

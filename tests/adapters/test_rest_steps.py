@@ -11,8 +11,8 @@ from adapters.rest.steps import FurtherStep
 from proxy.adapter import AdapterError, Contact
 from proxy.cache import ContactCache
 from proxy.directory import Directory, Lifetimes
-from proxy.model import Via
-from proxy.sources import Asked, Sighting, Source, Sources
+from proxy.model import Asked, Via
+from proxy.sources import Sighting, Source, Sources
 from proxy.testing import FakeClock
 from proxy.testing.behaviours import answers, hangs
 from proxy.upstream import Limits, Upstream

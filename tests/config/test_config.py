@@ -472,7 +472,13 @@ SECRETS = set.union(*(settings_below(place, section, secret=True) for place, sec
 def test_there_are_settings_to_look_for() -> None:
     assert {"switch.deadline", "rules.caller.kind", "hours.from", "sources.options", "cache.size"} <= set(EVERY_SETTING)
     assert {"steps.look_up", "lines.called", "lines.routing", "lines.rules", "rules.ask"} <= set(EVERY_SETTING)
-    assert {"switch.access.tokens", "switch.service_url", "cache.snapshot_key", "admin.token"} == SECRETS
+    assert {
+        "switch.access.tokens",
+        "switch.service_url",
+        "cache.snapshot_key",
+        "admin.token",
+        "admin.push_token",
+    } == SECRETS
 
 
 def test_every_setting_has_a_description() -> None:
@@ -528,7 +534,7 @@ def test_every_setting_stands_in_the_example(setting: str) -> None:
 def example_in(folder: Path) -> Path:
     file = folder / "config.toml"
     file.write_bytes(EXAMPLE.read_bytes())
-    for secret in ("shop.password", "snapshot.key", "admin.token"):
+    for secret in ("shop.password", "snapshot.key", "admin.token", "crm.token"):
         (folder / secret).write_text(SECRET, encoding="utf-8")
         (folder / secret).chmod(0o600)
     return file
@@ -569,11 +575,11 @@ def test_what_the_example_has_as_examples_can_be_used_and_is_not_set_when_left_o
     access, cache, admin = loaded.switch.access, loaded.cache, loaded.admin
     assert (access.tokens, access.rate, len(access.allow), len(access.trusted_proxies)) == ([secret], 20, 2, 1)
     assert (cache.snapshot, cache.snapshot_key) == ("cache.json", secret)
-    assert (admin.listen, admin.token) == (("127.0.0.1", 9090), secret)
+    assert (admin.listen, admin.token, admin.push_token) == (("127.0.0.1", 9090), secret, secret)
     assert [rule.name for rule in loaded.rules if rule.called] == ["from abroad, or by the export line"]
     access, cache, admin = shipped.switch.access, shipped.cache, shipped.admin
     assert (access.tokens, access.rate, access.allow, access.trusted_proxies) == ([], None, (), ())
-    assert [cache.snapshot, cache.snapshot_key, admin.listen, admin.token] == [None] * 4
+    assert [cache.snapshot, cache.snapshot_key, admin.listen, admin.token, admin.push_token] == [None] * 5
     assert not any(rule.called for rule in shipped.rules)
     for manner in (loaded.routing, next(rule for rule in loaded.rules if rule.name == "gold")):
         said = (manner.phrase, manner.language, manner.announcement_to_caller, manner.recording)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from proxy.cache import ContactCache
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.directory import Directory, Lifetimes
-from proxy.model import Decision, Reason, Via
+from proxy.model import Reason, Via
 from proxy.phone import PhoneNumber, parse_caller
 from proxy.router import CallRouter
-from proxy.routing import Routing
+from proxy.routing import Decision, Routing
 from proxy.rules import Rule
 from proxy.rules.greeting import Greeting
 from proxy.rules.manner import Manner

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.e2e.running import Serving
 from tests.readme.pages import ROOT, blocks, commands, read, run, sections, tables
+from tests.unit.test_journal import answered
 
 PAGE = read("docs/operation.md")
 SECTIONS = sections(PAGE)
@@ -87,7 +88,9 @@ def written_events() -> dict[str, tuple[str, set[str]]]:
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level), args=[first], keywords=keys):
                     events = [first.value] if isinstance(first, ast.Constant) else texts[ast.unparse(first)]
-                    fields = {str(key.arg) for key in keys}
+                    fields = {str(key.arg) for key in keys if key.arg is not None}
+                    if len(fields) < len(keys):  # what a call tells of itself
+                        fields |= answered().told().keys()
                     if "exc_info" in fields:
                         fields = fields - {"exc_info"} | {"exception", "traceback"}
                     found |= {str(event): (level, fields) for event in events}

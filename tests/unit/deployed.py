@@ -31,4 +31,4 @@ def configured(
     sources = [{**each, "adapter": "fake", "by": [*by], "attempts": 1, "options": options or {}} for each in sources]
     tree = {"switch": {"default": "queue/200"}, "sources": sources, **sections}
     settings = Settings(**tree)
-    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, adapters)))
+    return Configuration(settings, tuple(map(ConfiguredSource, settings.sources, adapters)), written=tree)

@@ -11,8 +11,9 @@ from typing import Any, ParamSpec
 
 from proxy.actions import Transfer
 from proxy.adapter import Adapter, Contact, CustomerNumber
-from proxy.model import Call, Decision
+from proxy.model import Call
 from proxy.phone import Caller, parse_number
+from proxy.routing import Decision
 from proxy.rules import Situation, Standing
 from proxy.upstream import Limits, Upstream
 

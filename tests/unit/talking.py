@@ -9,7 +9,7 @@ from proxy.adapter import Adapter, By, Contact, CustomerNumber, PhoneNumber
 from proxy.config import Configuration
 from proxy.deployment import Deployment
 from proxy.dialects.santral_programlama import SantralProgramlama
-from proxy.model import Decision
+from proxy.routing import Decision
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER
 

@@ -19,10 +19,10 @@ from proxy.app import Server, Start, serve
 from proxy.config import Configuration
 from proxy.errors import ConfigError
 from proxy.following import content_of
+from proxy.journal import Answered
 from proxy.model import Contact, Reason
 from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
-from proxy.web.switch import Answered
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
 
@@ -38,7 +38,7 @@ class Told:
         self.lines: list[tuple[str, tuple[Any, ...]]] = []
         for name in (
             "call_answered", "source_asked", "bug", "reloaded", "reload_refused", "snapshot_read", "snapshot_failed",
-            "erased", "configuration_warning", "few_descriptors", "admin_unreachable",
+            "erased", "invalidated", "configuration_warning", "few_descriptors", "admin_unreachable",
         ):  # fmt: skip
             monkeypatch.setattr(logs, name, self._noting(name))
 
@@ -246,7 +246,7 @@ async def test_a_bad_configuration_changes_nothing_and_is_told_of_once(told: Tol
             await server.reload()
         assert await ask(url) == AHMET_SAID
     assert told("reload_refused") == [(bad.problems, 1), (worse.problems, 3), (bad.problems, 4)]
-    assert server.refused_reloads == 4
+    assert server.operation.figures.events["reload_refused"] == 4
     assert len(told("reloaded")) == 1
 
 
@@ -300,12 +300,12 @@ async def test_a_server_that_is_starting_is_reloaded_when_it_has_started(told: T
     url = f"http://127.0.0.1:{await starting}"
     await reloading
     assert (await ask(url))["name"] == "Other"
-    assert (await server.erase(NUMBER)).was_known
+    assert (await server.operation.erase(NUMBER)).was_known
     await server.stop()
 
 
 async def test_sources_that_are_slow_to_open_do_not_keep_the_first_calls_waiting(
-    monkeypatch: pytest.MonkeyPatch,
+    told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "STARTING", 0.05)
     may_open = asyncio.Event()
@@ -319,6 +319,8 @@ async def test_sources_that_are_slow_to_open_do_not_keep_the_first_calls_waiting
         may_open.set()
         await asyncio.sleep(0)
         assert await ask(url) == AHMET_SAID
+    assert [where for where, _ in told("bug")] == ["crm"]
+    told.lines.clear()
 
 
 async def test_a_signal_that_comes_while_it_starts_ends_it_soon() -> None:
@@ -528,12 +530,12 @@ async def test_erasing_drops_what_is_known_and_writes_the_snapshot(tmp_path: Pat
     server = Server(kept(tmp_path, FakeAdapter(AHMET)))
     async with running(server) as url:
         await ask(url)
-        erased = await server.erase(NUMBER)
+        erased = await server.operation.erase(NUMBER)
         assert (erased.was_known, erased.snapshot) == (True, True)
         again = Server(kept(tmp_path, FakeAdapter(None)))
         async with running(again):
             assert len(again.deployment.directory.cache) == 0
-        assert (await server.erase(NUMBER)).was_known is False
+        assert (await server.operation.erase(NUMBER)).was_known is False
     assert told("erased") == [(True,), (False,)]
 
 
@@ -542,7 +544,7 @@ async def test_erasing_that_cannot_be_written_down_is_an_error(tmp_path: Path, t
     async with running(server) as url:
         await ask(url)
         with pytest.raises(SnapshotError):
-            await server.erase(NUMBER)
+            await server.operation.erase(NUMBER)
     assert told("erased") == []
 
 
@@ -555,7 +557,7 @@ async def test_erasing_reaches_a_source_that_is_on_its_way_out(tmp_path: Path) -
     server = Server(configured(first), in_turn(configured(FakeAdapter(None), timeouts=(2,))))
     async with running(server):
         await server.reload()
-        erased = await server.erase(NUMBER)
+        erased = await server.operation.erase(NUMBER)
     assert (erased.was_known, erased.snapshot) == (False, False)
     assert first.life == ["open", "forget", "close"]
 
@@ -599,13 +601,13 @@ async def test_the_file_of_a_snapshot_that_is_moved_by_a_reload_is_removed(tmp_p
     server = Server(kept(tmp_path, FakeAdapter(AHMET)), in_turn(moved, configured(FakeAdapter(None))))
     async with running(server) as url:
         await ask(url)
-        await server.erase(OTHER_NUMBER)
+        await server.operation.erase(OTHER_NUMBER)
         assert contents(tmp_path) == [".cache.json.lock", "cache.json"]
         await server.reload()
-        assert (await server.erase(OTHER_NUMBER)).snapshot
+        assert (await server.operation.erase(OTHER_NUMBER)).snapshot
         assert contents(tmp_path) == [".cache.json.lock", ".other.json.lock", "other.json"]
         await server.reload()
-        assert not (await server.erase(OTHER_NUMBER)).snapshot
+        assert not (await server.operation.erase(OTHER_NUMBER)).snapshot
     assert contents(tmp_path) == [".cache.json.lock", ".other.json.lock"]
 
 
@@ -615,7 +617,7 @@ async def test_a_snapshot_that_was_asked_for_while_one_is_written_is_written_too
     server = Server(kept(tmp_path, FakeAdapter(AHMET)), in_turn(other_key))
     async with running(server) as url:
         await ask(url)
-        writing = asyncio.ensure_future(server.erase(OTHER_NUMBER))
+        writing = asyncio.ensure_future(server.operation.erase(OTHER_NUMBER))
         await asyncio.sleep(0)
         await server.reload()
         await writing

@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import pytest
 
 from proxy.cache import ContactCache, Entry
@@ -153,3 +156,40 @@ def test_it_counts_what_changes_it_and_not_what_only_looks() -> None:
     assert changed(), "one went"
     assert cache.drop(B) is True
     assert changed()
+
+
+# ---------------------------------------------------------------------------------------- looking, ageing
+
+
+def test_looking_at_an_entry_is_no_use_of_it() -> None:
+    cache = ContactCache(2)
+    cache.put(A, ENTRY)
+    cache.put(B, ENTRY)
+    assert cache.peek(A) is not None
+    assert cache.peek(C) is None
+    cache.put(C, ENTRY)
+    assert cache.peek(A) is None, "it was not used for longest"
+
+
+def test_an_aged_contact_is_stale_and_keeps_its_place() -> None:
+    cache = ContactCache(2)
+    aged = replace(ENTRY, refresh_from=90, recheck_from=60)
+    cache.put(A, aged)
+    cache.put(B, ENTRY)
+    before = cache.changes
+    assert cache.age(A, 50)
+    assert cache.changes == before + 1
+    known = cache.peek(A)
+    assert known == replace(aged, fresh_until=50, refresh_from=math.inf, recheck_from=-math.inf)
+    assert cache.age(A, 70)
+    assert cache.peek(A) == known, "older than it was it does not become"
+    cache.put(C, ENTRY)
+    assert cache.peek(A) is None, "it was not used for longest"
+
+
+def test_that_nobody_is_known_cannot_age() -> None:
+    cache = ContactCache(2)
+    cache.put(A, replace(ENTRY, contact=None))
+    assert cache.age(A, 50)
+    assert cache.peek(A) is None
+    assert not cache.age(A, 50)

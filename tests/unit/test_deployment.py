@@ -11,12 +11,12 @@ from proxy import deployment as module
 from proxy.config.plain import routing_of
 from proxy.deployment import Deployment, Observers, fingerprint
 from proxy.keys import By, CustomerNumber
-from proxy.model import Contact, Decision, Reason
+from proxy.model import Asked, Contact, Reason
 from proxy.phone import PhoneNumber, parse_caller
+from proxy.routing import Decision
 from proxy.rules import Standing
 from proxy.rules.greeting import Greeting
 from proxy.rules.situation import CallerIs, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
-from proxy.sources import Asked
 from tests.unit.deployed import configured
 from tests.unit.fakes import (
     AHMET,
@@ -483,3 +483,27 @@ def test_contacts_of_sources_that_are_asked_by_something_else_are_others() -> No
     assert asked_by(By.PHONE_NUMBER) == fingerprint(plain)
     assert len({asked_by(By.PHONE_NUMBER), asked_by(By.CUSTOMER_NUMBER), asked_by(*By)}) == 3
     assert asked_by(By.PHONE_NUMBER, By.CUSTOMER_NUMBER) == asked_by(By.CUSTOMER_NUMBER, By.PHONE_NUMBER)
+
+
+# ---------------------------------------------------------------------------------------- apart
+
+
+async def test_one_that_is_apart_asks_by_the_same_adapters_and_leaves_everything_else_alone() -> None:
+    adapter = FakeAdapter(AHMET)
+    observed: list[Asked] = []
+    async with Deployment(configured(adapter), Observers(source=observed.append)) as deployment:
+        apart = deployment.apart(Observers())
+        knowledge = await apart.router.learn(call(NUMBER))
+        assert knowledge.situation.contact is AHMET
+        assert adapter.asked == [NUMBER]
+        assert observed == []
+        assert len(deployment.directory.cache) == 0
+        assert deployment.upstreams["crm"] is not apart.upstreams["crm"]
+
+
+async def test_after_a_reload_it_asks_by_the_adapters_that_run() -> None:
+    running, unopened = FakeAdapter(AHMET), FakeAdapter(None)
+    before = Deployment(configured(running))
+    after = Deployment(configured(unopened), None, before)
+    assert (await after.apart(Observers()).router.learn(call(NUMBER))).situation.contact is AHMET
+    assert unopened.asked == []

@@ -251,7 +251,7 @@ async def test_a_flight_that_is_cut_short_is_a_failure_for_those_who_wait() -> N
     contacts, _ = directory(FakeAdapter(After(5, AHMET), AHMET))
     waiting = detach(contacts.find(NUMBER, 10))
     await asyncio.sleep(1)
-    contacts._flights[NUMBER].cancel()
+    contacts._flights[NUMBER].task.cancel()
     with pytest.raises(Unavailable, match=r"^the lookup was cut short$"):
         await waiting
     assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)

@@ -13,13 +13,13 @@ from proxy import logs
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
-from proxy.model import Call, Decision, Outcome, Reason, Via
+from proxy.journal import Answered
+from proxy.model import Asked, Call, Outcome, Reason, Via
 from proxy.phone import parse_caller
+from proxy.routing import Decision
 from proxy.snapshot import SnapshotError
-from proxy.sources import Asked
 from proxy.target import Target
 from proxy.upstream import Guarded
-from proxy.web.switch import Answered
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -201,7 +201,8 @@ def test_what_becomes_of_the_snapshot_and_of_a_number_is_told(stream: io.StringI
     logs.snapshot_read(500, 0.0123)
     logs.snapshot_failed(SnapshotError("the snapshot is not complete"))
     logs.erased(was_known=True)
-    read, failed, erased = lines(stream)
+    logs.invalidated(3, everything=False)
+    read, failed, erased, invalidated = lines(stream)
     assert (read["event"], read["entries"], read["ms"]) == ("snapshot_read", 500, 12.3)
     assert (failed["event"], failed["level"], failed["error"]) == (
         "snapshot_failed",
@@ -209,6 +210,7 @@ def test_what_becomes_of_the_snapshot_and_of_a_number_is_told(stream: io.StringI
         "the snapshot is not complete",
     )
     assert (erased["event"], erased["was_known"]) == ("erased", True)
+    assert (invalidated["event"], invalidated["count"], invalidated["everything"]) == ("invalidated", 3, False)
 
 
 def test_what_cannot_be_had_is_told(stream: io.StringIO) -> None:

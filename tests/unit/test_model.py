@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from proxy.actions import Transfer
-from proxy.model import MOST_NUMBERS, Call, Contact, Decision, Heard, Reason, Scalar, Via, as_contacts, as_text
+from proxy.model import MOST_NUMBERS, Call, Contact, Heard, Reason, Scalar, Via, as_contacts, as_text
+from proxy.routing import Decision
 from proxy.target import Target
 from tests.unit.fakes import MONDAY_NOON, NUMBER, transfer_of
 

@@ -13,10 +13,10 @@ from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.directory import Directory, Lifetimes
 from proxy.errors import AdapterError, Unavailable
 from proxy.matching import Several
-from proxy.model import Decision, Reason, Via
+from proxy.model import Reason, Via
 from proxy.phone import Caller, Extension, Unreadable, Withheld
 from proxy.router import CallRouter
-from proxy.routing import Routing
+from proxy.routing import Decision, Routing
 from proxy.rules import Considered, Rule, Situation, Standing
 from proxy.rules.comparison import Comparison
 from proxy.rules.greeting import Greeting

@@ -1,6 +1,6 @@
 from proxy.actions import Transfer
-from proxy.model import Call, Decision, Reason, Via
-from proxy.routing import Knowledge, Routing, Way, put_through
+from proxy.model import Call, Reason, Via
+from proxy.routing import Decision, Knowledge, Routing, Way, put_through
 from proxy.rules import Situation, Standing
 from proxy.rules.manner import Manner
 from proxy.target import Target

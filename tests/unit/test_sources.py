@@ -8,7 +8,8 @@ from proxy.detached import detach
 from proxy.errors import AdapterError, Unavailable
 from proxy.keys import By
 from proxy.matching import Several
-from proxy.sources import Asked, Sighting, Source, Sources
+from proxy.model import Asked
+from proxy.sources import Sighting, Source, Sources
 from tests.unit.fakes import (
     AHMET,
     CUSTOMER,

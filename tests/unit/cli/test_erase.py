@@ -16,16 +16,17 @@ from proxy.cli.erase import erase
 from proxy.config import Configuration
 from proxy.deployment import snapshot_of
 from proxy.errors import ProxyError
-from proxy.phone import PhoneNumber
 from proxy.snapshot import Caps
 from proxy.testing import HttpCrm, Request
 from proxy.testing.behaviours import answers, breaks_off, hangs, redirects, sends
 from proxy.testing.http_crm import Behaviour
-from proxy.web.admin import AdminListener, Erased
+from proxy.web.admin import AdminListener
+from proxy.web.operated import Erased
 from tests.servers import free_port
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, Bugs, FakeAdapter
 from tests.unit.web.listening import ListenerServer
+from tests.unit.web.operated import FakeOperated
 
 TOKEN = "made-up-token-of-the-operator"
 KEY = "made-up-made-up-made-up"
@@ -45,24 +46,15 @@ def deployed(
 @asynccontextmanager
 async def running(token: str | None = None, answer: Erased | ProxyError | None = None) -> AsyncIterator["Running"]:
     """Let a server run that erases nothing but notes what it is asked for."""
-    erasing = Running(answer or Erased(was_known=True, snapshot=True))
-    async with ListenerServer(AdminListener(token, erasing, "TR", Bugs())) as server:
+    operated = Running(answer or Erased(was_known=True, snapshot=True))
+    async with ListenerServer(AdminListener(operated, token, None, Bugs())) as server:
         assert server.port is not None
-        erasing.port = server.port
-        yield erasing
+        operated.port = server.port
+        yield operated
 
 
-class Running:
-    def __init__(self, answer: Erased | ProxyError) -> None:
-        self.port = 0
-        self.answer = answer
-        self.numbers: list[PhoneNumber] = []
-
-    async def __call__(self, number: PhoneNumber) -> Erased:
-        self.numbers.append(number)
-        if isinstance(self.answer, ProxyError):
-            raise self.answer
-        return self.answer
+class Running(FakeOperated):
+    port = 0
 
 
 async def left_behind(configuration: Configuration) -> None:
@@ -128,13 +120,13 @@ async def test_what_the_server_could_not_do_is_told_in_its_words(tmp_path: Path)
 
 
 async def test_an_ipv6_address_is_put_into_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    post, asked = aiohttp.ClientSession.post, list[str]()
+    request, asked = aiohttp.ClientSession.request, list[str]()
 
-    def as_if_it_were_there(session: aiohttp.ClientSession, url: str, **more: Any) -> Any:
+    def as_if_it_were_there(session: aiohttp.ClientSession, method: str, url: str, **more: Any) -> Any:
         asked.append(url)
-        return post(session, url.replace("[::1]", "127.0.0.1"), **more)
+        return request(session, method, url.replace("[::1]", "127.0.0.1"), **more)
 
-    monkeypatch.setattr(aiohttp.ClientSession, "post", as_if_it_were_there)
+    monkeypatch.setattr(aiohttp.ClientSession, "request", as_if_it_were_there)
     async with running() as server:
         configuration = configured(FakeAdapter(None), admin={"listen": f"[::1]:{server.port}"})
         assert len(await erase(configuration, "05301234567")) == 2
@@ -165,7 +157,7 @@ STRANGERS: dict[str, Behaviour] = {
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.cli.erase.PATIENCE", 0.3)
+    monkeypatch.setattr("proxy.cli.running.PATIENCE", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -11,12 +11,10 @@ import pytest
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.cli.explained import Explained
 from proxy.keys import CustomerNumber
-from proxy.model import Call, Contact, Decision, Reason, Via
+from proxy.model import Asked, Call, Contact, Reason, Via
 from proxy.phone import parse_caller
-from proxy.router import Explanation
-from proxy.routing import Knowledge
+from proxy.routing import Decision, Explanation, Knowledge
 from proxy.rules import Considered, Situation, Standing
-from proxy.sources import Asked
 from proxy.target import Target
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Istanbul"))

@@ -424,7 +424,7 @@ def test_a_text_that_would_be_spoken_in_several_languages_is_noted(
     told = noted(tmp_path, 'dialect = "santral-programlama"', "", more=languages + steps)
     parts = ("phrase", "phrase_again") if is_noted else ()
     better = "is one text, and would be spoken in several languages - better: a table"
-    assert told == [f"steps.a.{part} {better}" for part in parts]
+    assert [line for line in told if better in line] == [f"steps.a.{part} {better}" for part in parts]
 
 
 def test_a_rule_for_a_line_that_has_rules_of_its_own_is_noted(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from multidict import MultiDict
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.dialects import Dialect
 from proxy.dialects.musteri_tanima import MusteriTanima
-from proxy.model import Call, Decision, Reason
+from proxy.model import Call, Reason
 from proxy.phone import Caller, Extension, PhoneNumber, Unreadable, Withheld
+from proxy.routing import Decision
 from proxy.target import Target
 from tests.unit.fakes import GERMAN, MONDAY_NOON, NUMBER
 

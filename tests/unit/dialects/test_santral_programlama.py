@@ -9,8 +9,9 @@ import pytest
 from proxy.actions import Action, Prompt, Record, SpeechToText, Spoken, Transfer
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.dialects.santral_programlama import LAST_STEP, SantralProgramlama
-from proxy.model import Call, Decision, Heard, Reason
+from proxy.model import Call, Heard, Reason
 from proxy.phone import Extension, Unreadable, Withheld, parse_number
+from proxy.routing import Decision
 from proxy.target import Target
 from tests.unit.fakes import MONDAY_NOON
 

@@ -15,10 +15,12 @@ from proxy.deployment import Deployment
 from proxy.dialects import Dialect
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.dialects.santral_programlama import SantralProgramlama
-from proxy.model import Call, Decision, Reason
+from proxy.journal import Answered
+from proxy.model import Call, Reason
 from proxy.phone import PhoneNumber
+from proxy.routing import Decision
 from proxy.web.access import Access
-from proxy.web.switch import SLACK, Answered, Answering, SwitchListener
+from proxy.web.switch import SLACK, Answering, SwitchListener
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, After, Bugs, FakeAdapter
 from tests.unit.talking import STRANGER, talkative

@@ -1,0 +1,134 @@
+"""The last calls, with all that led to their decisions; failures outlive successes."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import Any
+
+from proxy.actions import Transfer
+from proxy.model import FAILED_OPEN, Call, Outcome, Reason, Via
+from proxy.phone import PhoneNumber
+from proxy.routing import Decision, Explanation, Routing
+from proxy.rules import explain
+
+KEPT = 1000
+"""Calls of each sort that are kept."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""What the id of a call is written like; another may be somebody's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answered request of the switch."""
+
+    call: Call | None
+    """None when it was no question that the switch asks"""
+    decision: Decision
+    seconds: float
+    routing: Routing | None = None
+    """What decided it"""
+    dialect: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it was answered"""
+
+    @property
+    def sort(self) -> str:
+        """Return `failed` when something behind us has failed, `refused` when nobody may ask, or else `good`.
+
+        A call that was answered from what is stale has failed too, and been rescued.
+        """
+        decision = self.decision
+        if decision.reason in FAILED_OPEN or decision.via is Via.STALE or decision.heard is Outcome.FAILED:
+            return "failed"
+        return "refused" if decision.reason is Reason.REFUSED else "good"
+
+    def explanation(self) -> Explanation | None:
+        """Return all that led to the decision; None where it had nothing to go by."""
+        knowledge, routing = self.decision.knowledge, self.routing
+        if knowledge is None or routing is None:
+            return None
+        return Explanation(knowledge, explain(knowledge.situation, routing.rules), self.decision)
+
+    def told(self) -> dict[str, Any]:
+        """Return what may be told of it in one line, without a number, a name or a secret; None is unknown."""
+        call, decision = self.call, self.decision
+        target = decision.action.target if isinstance(decision.action, Transfer) else None
+        is_dialogue = call is not None and call.can_be_asked
+        return {
+            "call_id": (_UUID.fullmatch(call.call_id) and call.call_id) if call and is_dialogue else None,
+            "step": call.step if call and is_dialogue else None,
+            "heard": decision.heard and decision.heard.value,
+            "asks": decision.step or None,
+            "not_asked": decision.not_asked or None,
+            "called": str(call.called) if call and call.called else None,
+            "line": decision.line or None,
+            "caller": str(call.caller) if call else "none",
+            "target": str(target) if target else None,
+            "reason": decision.reason.value,
+            "via": decision.via.value,
+            "rule": decision.rule or None,
+            "ms": round(self.seconds * 1000, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One call in the journal. The number counts up by one from each to the next, and is never given again."""
+
+    number: int
+    answered: Answered
+
+
+class Journal:
+    """The last calls of each sort: a flood of one does not drive out the others. Not for use from several threads."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._entries = {sort: deque[Entry](maxlen=kept) for sort in ("failed", "good", "refused")}
+        self._count = 0
+        self._erased_at = datetime.min.replace(tzinfo=UTC)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._entries.values()))
+
+    def add(self, answered: Answered) -> None:
+        """Keep a call; of its sort, the oldest may have to go for it. One that rang before an erase is not kept."""
+        if answered.at - timedelta(seconds=answered.seconds) <= self._erased_at:
+            return
+        self._count += 1
+        self._entries[answered.sort].append(Entry(self._count, answered))
+
+    def get(self, number: int) -> Entry | None:
+        """Return one entry, if it is still there."""
+        return next((entry for entry in self.entries() if entry.number == number), None)
+
+    def entries(self, wanted: Callable[[Answered], bool] = lambda _: True) -> Iterator[Entry]:
+        """Yield the calls that are `wanted`, the latest first."""
+        latest_first = merge(
+            *(reversed(entries) for entries in self._entries.values()), key=lambda entry: -entry.number
+        )
+        return (entry for entry in latest_first if wanted(entry.answered))
+
+    def forget(self, number: PhoneNumber) -> None:
+        """Drop what may be about the person with this number.
+
+        That is calls from it, calls of contacts that have it, and all in which something was keyed, since nobody can
+        tell whose number that was.
+        """
+        self._erased_at = datetime.now(UTC)
+        for sort, entries in self._entries.items():
+            kept = (entry for entry in entries if not _may_be_about(entry.answered, number))
+            self._entries[sort] = deque(kept, entries.maxlen)
+
+
+def _may_be_about(answered: Answered, number: PhoneNumber) -> bool:
+    call, knowledge = answered.call, answered.decision.knowledge
+    if call is None:
+        return False
+    if number == call.caller or call.heard.keyed or call.heard.said:
+        return True
+    contact = knowledge.situation.contact if knowledge else None
+    return contact is not None and (call.step > 1 or any(number.found_in(contact.numbers)))

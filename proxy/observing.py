@@ -1,0 +1,62 @@
+"""Who is told what happens: the log, the figures and the journal."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from proxy import logs
+from proxy.deployment import Observers
+from proxy.errors import ProxyError
+from proxy.figures import Figures
+from proxy.journal import Answered, Journal
+from proxy.model import Asked
+from proxy.upstream import Guarded
+
+
+class Watch:
+    """Writes lines, counts, and keeps calls. `deadline` returns the seconds that a call may take."""
+
+    def __init__(self, deadline: Callable[[], float]) -> None:
+        self.figures = Figures()
+        self.journal = Journal()
+        self._deadline = deadline
+
+    def observers(self) -> Observers:
+        """Return those of a deployment."""
+        return Observers(self.source_asked, self.source_guarded, self.bug)
+
+    def call_answered(self, answered: Answered) -> None:
+        """Take note of a call, after its answer is out."""
+        logs.call_answered(answered)
+        self.figures.count_call(answered, self._deadline(), time.monotonic())
+        self.journal.add(answered)
+
+    def source_asked(self, asked: Asked) -> None:
+        """Take note of what a source has said."""
+        logs.source_asked(asked)
+        self.figures.count_source(asked, time.monotonic())
+
+    def source_guarded(self, guarded: Guarded) -> None:
+        """Take note that a source is left alone, or asked again."""
+        logs.source_guarded(guarded)
+        self.figures.note_guarded(guarded.source, guarded.reason, time.monotonic())
+
+    def snapshot_failed(self, exc: ProxyError) -> None:
+        """Take note that a snapshot could not be read, or written."""
+        self.figures.events["snapshot_failed"] += 1
+        logs.snapshot_failed(exc)
+
+    def reloaded(self, sources: int, rules: int) -> None:
+        """Take note of a new configuration."""
+        self.figures.events["reloaded"] += 1
+        logs.reloaded(sources, rules)
+
+    def reload_refused(self, problems: Sequence[str]) -> None:
+        """Take note of a configuration that was not taken; none of its `problems` is told again."""
+        self.figures.events["reload_refused"] += 1
+        if problems:
+            logs.reload_refused(problems, self.figures.events["reload_refused"])
+
+    def bug(self, where: str, exc: BaseException) -> None:
+        """Take note of an error that nobody raised on purpose."""
+        self.figures.events["bug"] += 1
+        logs.bug(where, exc)

@@ -1,0 +1,152 @@
+"""What an operator can see of a running server, and do with it."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from proxy import logs
+from proxy.config.load import Configuration
+from proxy.config.shown import Shown as ShownSettings
+from proxy.config.shown import rules_of
+from proxy.deployment import Deployment, Observers
+from proxy.dialects import Dialect
+from proxy.figures import Figures
+from proxy.journal import Journal
+from proxy.keeping import Keeper
+from proxy.metrics import Gauges, OneSource
+from proxy.model import Call, Finding, Via
+from proxy.observing import Watch
+from proxy.phone import PhoneNumber, parse_caller
+from proxy.routing import Explanation, learnt
+from proxy.upstream import Upstream
+from proxy.web.connections import LimitedServer
+from proxy.web.operated import Cached, Erased, Question, RuleShown, Shown, Tested
+
+
+class Operation:
+    """A running server, as the operator's address needs it. `deployment` is the one that counts now."""
+
+    def __init__(self, deployment: Deployment, watch: Watch, keeper: Keeper) -> None:
+        self.figures: Figures = watch.figures
+        self.journal: Journal = watch.journal
+        self.is_refused = False
+        """The file has another configuration, which was not taken"""
+        self.listening: dict[str, LimitedServer] = {}
+        self.leaving: set[Upstream] = set()
+        """Sources that are not in the configuration any more, and still have lookups under way"""
+        self._keeper = keeper
+        self.change(deployment)
+
+    def change(self, deployment: Deployment) -> None:
+        """Go on with another deployment."""
+        self.deployment = deployment
+        self._configured_at = time.time()
+        self._shown = shown(deployment.configuration)
+
+    @property
+    def region(self) -> str:
+        return self.deployment.settings.switch.region
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def gauges(self) -> Gauges:
+        deployment = self.deployment
+        return Gauges(
+            version=version("tanima"),
+            deadline=deployment.settings.switch.deadline,
+            sources={
+                name: OneSource(*upstream.states(), upstream.under_way)
+                for name, upstream in deployment.upstreams.items()
+            },
+            rules=[(rule.line, rule.name) for rule in self._shown.rules],
+            flights=deployment.directory.flights,
+            cached=len(deployment.directory.cache),
+            cache_size=deployment.directory.cache.size,
+            dialogues=len(deployment.dialogues.memory),
+            connections={name: len(server.connections) for name, server in self.listening.items()},
+            connections_most=self.listening["switch"].listener.connections if "switch" in self.listening else 0,
+            journal=len(self.journal),
+            configured_at=self._configured_at,
+            snapshot_at=self._keeper.written_at,
+            is_refused=self.is_refused,
+        )
+
+    def shown(self) -> Shown:
+        return self._shown
+
+    def cached(self, number: PhoneNumber) -> Cached | None:
+        entry, now = self.deployment.directory.peek(number), time.monotonic()
+        if entry is None:
+            return None
+        return Cached(entry.contact, entry.ambiguous, entry.fresh_until - now, entry.stale_until - now)
+
+    async def erase(self, number: PhoneNumber) -> Erased:
+        was_known = self.deployment.forget(number)
+        for upstream in self.leaving:
+            upstream.forget(number)
+        self.journal.forget(number)
+        self.figures.events["erased"] += 1
+        has_snapshot = await self._keeper.write(anyway=True)
+        logs.erased(was_known)
+        return Erased(was_known, has_snapshot)
+
+    async def invalidate(self, number: PhoneNumber | None) -> int:
+        deployment = self.deployment
+        deployment.dialogues.memory.clear()
+        if number is None:
+            count = await deployment.directory.invalidate_all()
+        else:
+            for upstream in deployment.upstreams.values():
+                upstream.forget(number)
+            count = int(deployment.directory.invalidate(number))
+        self.figures.events["invalidated"] += 1
+        logs.invalidated(count, everything=number is None)
+        return count
+
+    async def test(self, question: Question) -> Tested:
+        region, deployment, bugs = self.region, self.deployment, list[str]()
+
+        def note_bug(where: str, exc: BaseException) -> None:
+            bugs.append(f"{where}: {type(exc).__name__}: {exc}")
+
+        called = parse_caller(question.called, region) if question.called else None
+        call = Call(parse_caller(question.number, region), question.at or datetime.now(UTC), called)
+        number = call.caller if isinstance(call.caller, PhoneNumber) else None
+        cached = self.cached(number) if number is not None else None
+        if question.renew and number is not None:
+            deployment.directory.invalidate(number)
+        else:
+            deployment = deployment.apart(Observers(bug=note_bug))
+        began = time.perf_counter()
+        knowledge = await deployment.router.learn(call, question.key)
+        seconds = time.perf_counter() - began
+        explanations = deployment.explanations(call, knowledge, question.key)
+        from_cache: Explanation | None = None
+        if cached is not None and cached.fresh_for > 0 and question.key is None:
+            known = learnt(call, Finding(cached.contact, Via.CACHE, cached.ambiguous))
+            from_cache = first(deployment.explanations(call, known))
+        answers = {form.name: form.render(explained.decision).decode() for form, explained in explanations.items()}
+        return Tested(call.caller, cached, first(explanations), from_cache, began, seconds, answers, bugs)
+
+
+def first(explanations: Mapping[Dialect, Explanation]) -> Explanation:
+    """Return that of the first dialect, which can say most."""
+    return next(iter(explanations.values()))
+
+
+def shown(configuration: Configuration) -> Shown:
+    """Return what a person is shown of a configuration."""
+    settings = ShownSettings(configuration)
+    rules = [
+        RuleShown(line, rule.name, conditions, rule.goal_in_words(), never)
+        for line, rule, conditions, never in rules_of(configuration)
+    ]
+    return Shown(
+        str(configuration.file),
+        settings.sections,
+        settings.written,
+        rules,
+        (*configuration.warnings, *configuration.notes),
+    )

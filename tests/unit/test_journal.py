@@ -1,0 +1,153 @@
+"""The last calls: which are kept, for how long, and what is told of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from proxy.actions import Transfer
+from proxy.adapter import Contact
+from proxy.journal import Answered, Journal
+from proxy.model import Call, Heard, Outcome, Reason, Via
+from proxy.phone import Caller, parse_number
+from proxy.routing import Decision, Knowledge, Routing
+from proxy.rules import Rule, Situation, Standing
+from proxy.rules.template import TargetTemplate
+from proxy.target import Target
+from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, call
+
+QUEUE = Target("queue", "200")
+ROUTING = Routing(QUEUE, QUEUE, QUEUE, QUEUE, (Rule("all", TargetTemplate.parse("queue/201")),))
+
+
+def answered(
+    caller: Caller = NUMBER,
+    reason: Reason = Reason.NO_RULE,
+    via: Via = Via.CRM,
+    contact: Contact | None = AHMET,
+    heard: Outcome | None = None,
+) -> Answered:
+    rang = call(caller)
+    standing = Standing.KNOWN if contact else Standing.UNKNOWN
+    knowledge = Knowledge(Situation(rang, standing, contact), Reason.NO_RULE, via)
+    return Answered(rang, Decision(Transfer(QUEUE), reason, via, heard=heard, knowledge=knowledge), 0.01, ROUTING)
+
+
+def numbers(journal: Journal) -> list[int]:
+    return [entry.number for entry in journal.entries()]
+
+
+def test_the_latest_come_first_whatever_sort_they_are_of() -> None:
+    journal = Journal()
+    for reason in (Reason.RULE, Reason.CRM_FAILED, Reason.REFUSED, Reason.UNKNOWN_CALLER, Reason.BUG):
+        journal.add(answered(reason=reason))
+    assert numbers(journal) == [5, 4, 3, 2, 1]
+    assert len(journal) == 5
+    wanted = journal.entries(lambda each: each.decision.reason is Reason.REFUSED)
+    assert [entry.number for entry in wanted] == [3]
+
+
+def test_failures_outlive_what_went_well_and_a_flood_of_the_refused_drives_out_neither() -> None:
+    journal = Journal(kept=10)
+    journal.add(answered(reason=Reason.CRM_FAILED))
+    journal.add(answered(reason=Reason.RULE))
+    for _ in range(1000):
+        journal.add(answered(reason=Reason.REFUSED))
+    assert numbers(journal)[-2:] == [2, 1]
+    for _ in range(10):
+        journal.add(answered(reason=Reason.RULE))
+    assert numbers(journal)[-1:] == [1], "the good call is gone, the failure is not"
+    assert len(journal) == 21
+
+
+@pytest.mark.parametrize(
+    ("given", "sort"),
+    [
+        (answered(reason=Reason.RULE), "good"),
+        (answered(reason=Reason.BAD_NUMBER), "good"),
+        (answered(reason=Reason.RULE, via=Via.STALE), "failed"),
+        (answered(reason=Reason.CRM_FAILED), "failed"),
+        (answered(reason=Reason.OVERLOAD), "failed"),
+        (answered(reason=Reason.BUG), "failed"),
+        (answered(reason=Reason.NO_ANSWER, heard=Outcome.FAILED), "failed"),
+        (answered(reason=Reason.NO_ANSWER, heard=Outcome.NOT_FOUND), "good"),
+        (answered(reason=Reason.REFUSED), "refused"),
+    ],
+)
+def test_what_was_rescued_from_a_failure_counts_as_one(given: Answered, sort: str) -> None:
+    assert given.sort == sort
+
+
+def test_one_is_found_by_its_number_while_it_is_there() -> None:
+    journal = Journal(kept=2)
+    for caller in (NUMBER, OTHER_NUMBER, NUMBER):
+        journal.add(answered(caller))
+    assert journal.get(1) is None
+    entry = journal.get(2)
+    assert entry is not None
+    assert entry.answered.call is not None
+    assert entry.answered.call.caller == OTHER_NUMBER
+
+
+def test_what_it_was_decided_by_is_explained_by_the_rules_of_then() -> None:
+    explanation = answered().explanation()
+    assert explanation is not None
+    assert [(each.rule, each.outcome) for each in explanation.considered] == [("all", "matched")]
+    assert explanation.knowledge.situation.contact is AHMET
+
+
+def test_what_was_decided_by_nothing_is_not_explained() -> None:
+    bare = Answered(None, Decision(Transfer(QUEUE), Reason.REFUSED), 0.01, ROUTING)
+    assert bare.explanation() is None
+    assert replace(answered(), routing=None).explanation() is None
+
+
+# ---------------------------------------------------------------------------------------- erasing
+
+
+def test_calls_of_an_erased_number_are_gone_and_so_are_those_of_a_contact_that_has_it() -> None:
+    journal = Journal()
+    journal.add(answered(NUMBER, contact=None))
+    journal.add(answered(OTHER_NUMBER, contact=None))
+    journal.add(answered(OTHER_NUMBER, contact=Contact("Ahmet Yılmaz", numbers=("0532 111 22 33", "0530 123 45 67"))))
+    journal.add(answered(OTHER_NUMBER, contact=Contact("Ayşe Demir", numbers=("0532 111 22 33",))))
+    journal.add(Answered(None, Decision(Transfer(QUEUE), Reason.REFUSED), 0.01))
+    journal.forget(NUMBER)
+    assert numbers(journal) == [5, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("step", "heard", "is_kept"),
+    [
+        (1, Heard(), True),
+        (2, Heard(), False),
+        (1, Heard(keyed=(("customer_no", "12345"),)), False),
+        (1, Heard(said="Ahmet Yılmaz"), False),
+    ],
+)
+def test_calls_in_which_somebody_may_have_been_named_go_with_any_number(
+    step: int, heard: Heard, *, is_kept: bool
+) -> None:
+    given = answered(OTHER_NUMBER)
+    assert given.call is not None
+    journal = Journal()
+    journal.add(replace(given, call=replace(given.call, step=step, heard=heard)))
+    journal.forget(NUMBER)
+    assert len(journal) == is_kept
+
+
+def test_a_call_that_rang_before_an_erase_and_is_answered_after_it_is_not_kept() -> None:
+    journal = Journal()
+    journal.forget(parse_number("05329998877", "TR"))
+    now = datetime.now(UTC)
+    journal.add(replace(answered(), at=now, seconds=0.5))
+    assert len(journal) == 0
+    journal.add(replace(answered(), at=now + timedelta(seconds=1), seconds=0.5))
+    assert len(journal) == 1
+
+
+def test_a_line_of_a_call_tells_no_number_and_no_name() -> None:
+    told = replace(answered(), call=Call(NUMBER, datetime.now(UTC), called=OTHER_NUMBER)).told()
+    assert told["caller"] == "+90********67"
+    assert told["called"] == "+90********33"
+    assert "Ahmet" not in str(told)
