@@ -50,12 +50,13 @@ promises: $(VENV)/dev.stamp
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
 
-# servers that tests start themselves: as root Debian's packages, else what is there
+# servers that tests start themselves, and systemd's eye for units: as root Debian's packages, else what is there
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { ls /usr/lib/postgresql/*/bin/initdb && \
-		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so /usr/lib/*/libodbc.so.2; } >/dev/null 2>&1; then \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-			postgresql mariadb-server tdsodbc libodbc2; \
+		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so /usr/lib/*/libodbc.so.2 && \
+		command -v systemd-analyze && command -v nginx && command -v caddy; } >/dev/null 2>&1; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-upgrade --no-install-recommends \
+			postgresql mariadb-server tdsodbc libodbc2 systemd nginx caddy; \
 	fi
 
 $(VENV)/pip.stamp:

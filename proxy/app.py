@@ -22,7 +22,8 @@ from proxy.observing import Watch
 from proxy.operating import Operation
 from proxy.upstream import Upstream
 from proxy.web.admin import AdminListener
-from proxy.web.sockets import connections_to_be_had, switch_site, tell_ready
+from proxy.web.notify import Notifier
+from proxy.web.sockets import connections_to_be_had, switch_site
 from proxy.web.switch import SwitchListener
 
 LAST_MOMENTS = 0.9
@@ -62,7 +63,7 @@ async def serve(start: Start) -> None:
     """Answer the switch until SIGTERM or SIGINT. Raises OSError when the address cannot be had."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    server = Server(start.configuration, start.reread)
+    server, notifier = Server(start.configuration, start.reread), Notifier()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: detach(server.reload()))
@@ -71,7 +72,8 @@ async def serve(start: Start) -> None:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             start.on_ready(starting.result())
-            tell_ready()
+            notifier.ready()
+            detach(notifier.live())
             gc.freeze()  # what is there now stays, and calls need not wait while it is looked through for garbage
             gc.set_threshold(YOUNG)
             if start.file is not None:
@@ -79,6 +81,7 @@ async def serve(start: Start) -> None:
             await stopping
     finally:
         starting.cancel()
+        notifier.stopping()
         await server.stop()
 
 

@@ -1,11 +1,10 @@
-"""What a service manager hands over and wants to be told, and how many descriptors there are for connections."""
+"""What a service manager hands over, and how many descriptors there are for connections."""
 
 import asyncio
 import os
 import resource
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 from aiohttp import web
 
@@ -71,16 +70,6 @@ def _let_more_wait(server: asyncio.AbstractServer | None) -> None:
     for listening in server.sockets:
         with listening.dup() as copy:
             copy.listen(WAITING)
-
-
-def tell_ready() -> None:
-    """Tell the service manager, if there is one that wants to know, that calls are answered from now on."""
-    path = os.environ.pop("NOTIFY_SOCKET", "")
-    if not path:
-        return
-    address = "\0" + path[1:] if path.startswith("@") else path
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:  # it can go on without us
-        telling.sendto(b"READY=1", address)
 
 
 def connections_to_be_had(wanted: int, on_fewer: Callable[[int, int], None]) -> int:

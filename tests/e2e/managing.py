@@ -55,8 +55,8 @@ class Manager:
         self.process = subprocess.Popen(  # noqa: ASYNC220 - it only starts
             command, stdin=subprocess.DEVNULL, stderr=self._log, pass_fds=passed, env=self._environment
         )
-        told = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._told, 100), PATIENCE)
-        assert told == b"READY=1"
+        while await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._told, 100), PATIENCE) != b"READY=1":
+            pass  # what the one before has told
 
     async def end(self, how: signal.Signals) -> int:
         """Have the server end, and return its exit code."""

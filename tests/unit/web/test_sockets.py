@@ -6,13 +6,12 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from proxy.web import sockets
-from proxy.web.sockets import AT_ONCE, OTHERS, connections_to_be_had, inherited_socket, switch_site, tell_ready
+from proxy.web.sockets import AT_ONCE, OTHERS, connections_to_be_had, inherited_socket, switch_site
 
 NAMES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -90,30 +89,6 @@ async def test_the_switch_is_answered_at_the_inherited_socket_or_else_at_an_addr
     await runner.cleanup()
     with closing(socket.create_connection(listening.getsockname(), timeout=5)):
         pass  # it goes on listening
-
-
-# ---------------------------------------------------------------------------------------- readiness
-
-
-@pytest.mark.parametrize("abstract", [False, True])
-def test_the_service_manager_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, abstract: bool) -> None:
-    path = f"@tanima-{os.getpid()}" if abstract else str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(path.replace("@", "\0", 1))
-        manager.settimeout(5)
-        monkeypatch.setenv("NOTIFY_SOCKET", path)
-        tell_ready()
-        tell_ready()
-        assert manager.recv(100) == b"READY=1"
-        manager.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            manager.recv(100)
-    assert "NOTIFY_SOCKET" not in os.environ
-
-
-def test_a_service_manager_that_is_not_there_harms_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    tell_ready()
 
 
 # ---------------------------------------------------------------------------------------- descriptors
