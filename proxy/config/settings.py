@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from holidays import HolidayBase
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proxy.config.dialogue import DialogueSettings, StepName, StepSettings
 from proxy.config.routes import LineSettings, RoutingSettings, RuleSettings
@@ -59,7 +59,7 @@ class AccessSettings(Section):
 class SwitchSettings(Section):
     """`[switch]`: how the switch asks."""
 
-    listen: Annotated[tuple[str, int], read_by(parse_listen)] = ("127.0.0.1", 8080)
+    listen: Annotated[tuple[str, int], read_by(parse_listen), NoDecode] = ("127.0.0.1", 8080)
     """Where the switch finds us, HOST:PORT"""
     path: Annotated[str, read_by(parse_path)] = "/musteri.json"
     """Path of the URL that the switch asks"""
@@ -73,7 +73,7 @@ class SwitchSettings(Section):
     """Home country, in which numbers without a country code are read"""
     deadline: Annotated[Number, Field(gt=0, le=30)] = 1.5
     """Seconds for which the switch may be kept waiting"""
-    default: TargetSetting
+    default: Annotated[TargetSetting, NoDecode]
     """Target when nobody can tell: the CRM is down or too slow, the number is nonsense"""
     connections: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 2000
     """Connections at the most; a further one takes the place of one that is silent"""

@@ -278,6 +278,22 @@ def test_the_environments_texts_are_numbers_where_a_toml_has_numbers(
     assert (settings.lookup.parallel, settings.cache.size) == (True, 10)
 
 
+def test_the_environments_texts_are_addresses_and_targets_where_a_toml_has_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SWITCH__LISTEN", "ADMIN__LISTEN"):
+        monkeypatch.setenv(f"TANIMA_{name}", f"127.0.0.1:{len(name)}")
+    for name in ("SWITCH__DEFAULT", "ROUTING__UNKNOWN"):
+        monkeypatch.setenv(f"TANIMA_{name}", f"queue/{len(name)}")
+    settings = load(written(tmp_path, STATIC)).settings
+    assert (settings.switch.listen, settings.admin.listen) == (("127.0.0.1", 14), ("127.0.0.1", 13))
+    assert (str(settings.switch.default), str(settings.routing.unknown)) == ("queue/15", "queue/16")
+    monkeypatch.setenv("TANIMA_SWITCH__LISTEN", "8080")
+    assert problems_of(written(tmp_path, STATIC)) == (
+        "switch.listen: is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080",
+    )
+
+
 def test_the_environments_other_texts_are_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANIMA_SWITCH__DEADLINE", "soon")
     monkeypatch.setenv("TANIMA_CACHE__SIZE", "1.5")
