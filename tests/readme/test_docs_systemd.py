@@ -82,7 +82,7 @@ def units(tmp_path: Path) -> list[Path]:
 
 def exposure(service: Path) -> float:
     """Return how much of the machine systemd finds exposed to the service: 0 for nothing, 10 for all."""
-    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", service]
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(service)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"exposure level for tanima.service: ([0-9.]+) ", done.stdout)
     assert found is not None, done.stdout + done.stderr

@@ -8,6 +8,7 @@ PAGES = (
     "README.md",
     "README.tr.md",
     "CHANGELOG.md",
+    "docs/deploy.md",
     "docs/dialogue.md",
     "docs/operation.md",
     "docs/probe.md",
