@@ -71,7 +71,7 @@ $(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check 'pip>=25.1'
-	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[mariadb,mssql,oracle,postgresql,testing]' --group dev
+	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[mariadb,mssql,oracle,postgresql,testing,tracing]' --group dev
 	@touch $@ $(VENV)/run.stamp
 
 clean:

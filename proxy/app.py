@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from proxy import detached, logs
+from proxy import detached, logs, tracing
 from proxy.config.load import Configuration
 from proxy.deployment import Deployment, caps_of, snapshot_of
 from proxy.detached import detach, wait_at_most
@@ -137,6 +137,7 @@ class Server:
         self._keeper.let_go()
         await detached.finish(left(0.3))
         await self.deployment.close({*self.deployment.upstreams.values(), *self.operation.leaving}, left(1))
+        await tracing.finish(left(0.3))
         self._reading.shutdown(wait=False)
 
     async def reload(self) -> None:

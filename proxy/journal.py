@@ -59,7 +59,7 @@ class Answered:
         target = decision.action.target if isinstance(decision.action, Transfer) else None
         is_dialogue = call is not None and call.can_be_asked
         return {
-            "call_id": (_UUID.fullmatch(call.call_id) and call.call_id) if call and is_dialogue else None,
+            "call_id": call_id_of(call) if call and is_dialogue else None,
             "step": call.step if call and is_dialogue else None,
             "heard": decision.heard and decision.heard.value,
             "asks": decision.step or None,
@@ -73,6 +73,11 @@ class Answered:
             "rule": decision.rule or None,
             "ms": round(self.seconds * 1000, 1),
         }
+
+
+def call_id_of(call: Call) -> str | None:
+    """Return the switch's own id of a call, where it may be told."""
+    return call.call_id if _UUID.fullmatch(call.call_id) else None
 
 
 @dataclass(frozen=True, slots=True)

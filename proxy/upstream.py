@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from proxy.adapter import Adapter, Completing, Enriching, Forgetting
-from proxy.breaker import ABANDONED, Bulkhead, RetryBudget, State, Watched
+from proxy.breaker import ABANDONED, Bulkhead, Permit, RetryBudget, State, Watched
 from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, Overloaded, Unavailable, without_frames
 from proxy.keys import Key
 from proxy.model import Contact, as_contacts
 from proxy.phone import PhoneNumber
+from proxy.tracing import Span, span
 
 T = TypeVar("T")
 
@@ -213,12 +214,18 @@ class Upstream:
         if self._is_opening:
             raise CircuitOpen("not asked: it is still being opened")
         permit = self._bulkhead.admit(self._breaker, _now())
+        with span("attempt") as told:
+            told.tell(source=self.name)
+            return await self._permitted(permit, ask, told)
+
+    async def _permitted(self, permit: Permit, ask: Callable[[], Coroutine[Any, Any, T]], told: Span) -> T:
         task = detach(ask())
         task.add_done_callback(self._bulkhead.ended)
         self._bulkhead.waited_for += 1
         try:
             answer = await self._limited(task)
         except AdapterError as exc:
+            told.fail(str(exc))
             if not self._rests(exc):
                 self._breaker.failed(permit, _now())
                 self._breaker.tell(_now(), str(exc))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from proxy import logs
+from proxy import logs, tracing
 from proxy.app import Start, serve
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.call import Terminal, hold_call
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     logs.set_up()
+    tracing.set_up()
     content = content_of(options.config)
     return _serve_until_stopped(load(options.config), options.listen, lambda _: None, options.config, content)
 

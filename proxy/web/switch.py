@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from proxy.dialects import Dialect
-from proxy.journal import Answered
+from proxy.journal import Answered, call_id_of
 from proxy.model import Call, Reason
 from proxy.router import CallRouter
 from proxy.routing import Decision
+from proxy.tracing import span
 from proxy.web.access import Access
 from proxy.web.connections import LimitedServer
 from proxy.web.listener import JSON_HEADERS
@@ -97,7 +98,10 @@ class SwitchListener:
                 call, spoken = dialect.parse(query, datetime.now(UTC)), dialect.name
                 if may_ask(request, answering):
                     self._spoken = dialect.name if is_asked else self._spoken
-                    decision = await answering.router.route(call)
+                    with span("call", request.headers) as told:
+                        decision = await answering.router.route(call)
+                        told.tell(caller=str(call.caller), reason=decision.reason.value, via=decision.via.value)
+                        told.tell(rule=decision.rule or None, call_id=call_id_of(call), step=call.step)
                 else:
                     decision = answering.router.refuse(call)
                 body = dialect.render(decision)
