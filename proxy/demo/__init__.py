@@ -21,6 +21,9 @@ TRIALS = (
 )
 """What the switch may ask, and what it hears: `telefon`, the answer, and who that is."""
 
+CONSOLE = "http://127.0.0.1:9090/"
+"""Where the sample's TOML has the operator's address"""
+
 DIALOGUE = (
     (
         "uuid=1&cli=05559999999&cld=08505321234&step=1",
@@ -81,6 +84,10 @@ def what_to_try(url: str, config: Path, command: str = "tanima") -> str:
             "Be the caller of a call, and key 10002:",
             "",
             f"{command} call 05559999999 --config {config}",
+            "",
+            "See what has become of your calls, in a browser:",
+            "",
+            CONSOLE,
             "",
             "Ctrl-C ends it.",
         ]
