@@ -24,7 +24,7 @@ from proxy.upstream import Upstream
 from proxy.web.admin import AdminListener
 from proxy.web.notify import Notifier
 from proxy.web.sockets import connections_to_be_had, switch_site
-from proxy.web.switch import SwitchListener
+from proxy.web.switch import SLACK, SwitchListener
 
 LAST_MOMENTS = 0.9
 """Seconds beyond the deadline after which the server has ended, whatever still hangs."""
@@ -89,7 +89,7 @@ class Server:
     """A deployment that answers the switch. `reread` returns the configuration as it is now; it raises ConfigError."""
 
     def __init__(self, configuration: Configuration, reread: Callable[[], Configuration] | None = None) -> None:
-        self._watch = Watch(lambda: self.deployment.settings.switch.deadline)
+        self._watch = Watch(lambda: self.deployment.settings.switch.deadline + SLACK)
         self.deployment = Deployment(configuration, self._watch.observers())
         self._reread = reread
         self._file: Path | None = None

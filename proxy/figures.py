@@ -92,7 +92,7 @@ class Figures:
         self.calls: Counter[tuple[Reason, Via]] = Counter()
         self.durations = Histogram()
         self.late = 0
-        """Calls that were answered after the deadline"""
+        """Calls that were answered after the last moment, a little beyond the deadline"""
         self.heard: Counter[Outcome] = Counter()
         self.rules: Counter[tuple[str, str]] = Counter()
         """By line and rule"""
@@ -101,11 +101,11 @@ class Figures:
         """What happens beside calls, such as reloads and bugs, by name"""
         self.slots: deque[Slot] = deque(maxlen=SLOTS)
 
-    def count_call(self, answered: Answered, deadline: float, now: float) -> None:
-        """Count an answered call."""
+    def count_call(self, answered: Answered, last_moment: float, now: float) -> None:
+        """Count an answered call. What took more seconds than the `last_moment` is late."""
         decision, seconds = answered.decision, answered.seconds
         self.calls[decision.reason, decision.via] += 1
-        self.late += seconds > deadline
+        self.late += seconds > last_moment
         self.durations.add(seconds)
         if decision.heard is not None:
             self.heard[decision.heard] += 1

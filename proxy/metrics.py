@@ -29,6 +29,8 @@ class OneSource:
     """Of what it is asked further about a contact"""
     under_way: int
     """Attempts"""
+    most: int
+    """Lookups at once"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,10 @@ def _one(value: float) -> Values:
 
 
 def _calls(figures: Figures, _: Gauges) -> Iterator[tuple[Labels, float]]:
-    """Yield all reasons, also those that have not been: nobody is alerted of what begins to be with its first call."""
+    """Yield also what has not been: nobody is alerted of what begins to be with its first call."""
     for reason in Reason:
-        vias = {via for known, via in figures.calls if known is reason} | {Via.NONE}
         for via in Via:
-            if via in vias:
-                yield (reason.value, via.value), figures.calls[reason, via]
+            yield (reason.value, via.value), figures.calls[reason, via]
 
 
 def _states(_: Figures, gauges: Gauges) -> Iterator[tuple[Labels, float]]:
@@ -118,7 +118,9 @@ METRICS = (
         (),
         lambda f, _: [((), f.durations)],
     ),
-    Described("counter", "tanima_calls_late", "Answers after the deadline.", (), lambda f, _: _one(f.late)),
+    Described(
+        "counter", "tanima_calls_late", "Answers more than 0.2 s after the deadline.", (), lambda f, _: _one(f.late)
+    ),
     Described("gauge", "tanima_deadline_seconds", "switch.deadline.", (), lambda _, g: _one(g.deadline)),
     Described(
         "counter",
@@ -161,6 +163,13 @@ METRICS = (
         "Attempts that have not ended, also those that nobody waits for any more.",
         ("source",),
         lambda _, g: [((name,), source.under_way) for name, source in g.sources.items()],
+    ),
+    Described(
+        "gauge",
+        "tanima_source_attempts_max",
+        "concurrency.",
+        ("source",),
+        lambda _, g: [((name,), source.most) for name, source in g.sources.items()],
     ),
     Described("gauge", "tanima_flights", "Numbers that are being looked up.", (), lambda _, g: _one(g.flights)),
     Described("gauge", "tanima_cache_entries", "Numbers in the cache.", (), lambda _, g: _one(g.cached)),

@@ -13,12 +13,12 @@ from proxy.upstream import Guarded
 
 
 class Watch:
-    """Writes lines, counts, and keeps calls. `deadline` returns the seconds that a call may take."""
+    """Writes lines, counts, and keeps calls. `last_moment` returns after how many seconds an answer is late."""
 
-    def __init__(self, deadline: Callable[[], float]) -> None:
+    def __init__(self, last_moment: Callable[[], float]) -> None:
         self.figures = Figures()
         self.journal = Journal()
-        self._deadline = deadline
+        self._last_moment = last_moment
 
     def observers(self) -> Observers:
         """Return those of a deployment."""
@@ -27,7 +27,7 @@ class Watch:
     def call_answered(self, answered: Answered) -> None:
         """Take note of a call, after its answer is out."""
         logs.call_answered(answered)
-        self.figures.count_call(answered, self._deadline(), time.monotonic())
+        self.figures.count_call(answered, self._last_moment(), time.monotonic())
         self.journal.add(answered)
 
     def source_asked(self, asked: Asked) -> None:

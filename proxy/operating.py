@@ -57,7 +57,7 @@ class Operation:
             version=version("tanima"),
             deadline=deployment.settings.switch.deadline,
             sources={
-                name: OneSource(*upstream.states(), upstream.under_way)
+                name: OneSource(*upstream.states(), upstream.under_way, upstream.most)
                 for name, upstream in deployment.upstreams.items()
             },
             rules=[(rule.line, rule.name) for rule in self._shown.rules],

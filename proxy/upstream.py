@@ -92,6 +92,11 @@ class Upstream:
         """How many of the adapter's tasks have not ended; also those that nobody waits for any more."""
         return len(self._tasks)
 
+    @property
+    def most(self) -> int:
+        """How many lookups there may be at once."""
+        return self._limits.concurrency
+
     def states(self) -> tuple[State, State]:
         """Return what would become of a lookup now, and of the completing of a contact."""
         return self._breaker.state(_now()), self._completing.state(_now())

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from proxy.config import Configuration
 from proxy.errors import ConfigError
 from proxy.following import content_of
 from proxy.journal import Answered
+from proxy.metrics import METRICS
 from proxy.model import Contact, Reason
 from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
+from proxy.web.switch import SLACK
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
+from tests.unit.test_journal import answered
 
 ANYWHERE = ("127.0.0.1", 0)
 KEY = "made-up-made-up-made-up"
@@ -630,6 +634,16 @@ async def test_a_snapshot_that_was_asked_for_while_one_is_written_is_written_too
 
 def contents(folder: Path) -> Sequence[str]:
     return sorted(file.name for file in folder.iterdir())
+
+
+async def test_an_answer_that_is_cut_off_at_the_deadline_is_not_late_and_one_long_after_it_is() -> None:
+    server = Server(configured(FakeAdapter(AHMET), switch={"default": "queue/200", "deadline": 0.5}))
+    for seconds in (0.49, 0.51, 0.69, 0.71):
+        server._watch.call_answered(replace(answered(), seconds=seconds))
+    assert server._watch.figures.late == 1
+    assert [each.help for each in METRICS if each.name == "tanima_calls_late"] == [
+        f"Answers more than {SLACK:g} s after the deadline."
+    ]
 
 
 async def test_nothing_but_the_snapshot_is_left_in_the_folder(tmp_path: Path) -> None:

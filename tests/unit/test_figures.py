@@ -26,7 +26,7 @@ def test_a_call_is_counted_by_what_became_of_it() -> None:
     assert figures.rules == {("sales", "gold"): 1}
 
 
-def test_what_comes_after_the_deadline_is_late() -> None:
+def test_what_comes_after_the_last_moment_is_late() -> None:
     figures = Figures()
     for seconds in (0.1, 1.5, 1.51, 9):
         figures.count_call(replace(answered(), seconds=seconds), 1.5, 100)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -35,8 +36,8 @@ def test_names_are_as_prometheus_wants_them(described: Described) -> None:
 
 def test_what_has_not_been_is_there_and_zero() -> None:
     told = samples()
-    for reason in Reason:
-        assert value(told, "tanima_calls_total", reason=reason.value, via="none") == 0
+    for reason, via in product(Reason, Via):
+        assert value(told, "tanima_calls_total", reason=reason.value, via=via.value) == 0
     for outcome in OUTCOMES:
         assert value(told, "tanima_source_answers_total", source="crm", outcome=outcome) == 0
     for outcome in Outcome:
@@ -48,7 +49,7 @@ def test_what_has_not_been_is_there_and_zero() -> None:
     assert value(told, "tanima_source_seconds_count", source="crm") == 0
 
 
-def test_calls_are_told_by_reason_and_via_and_none_vanishes_when_another_comes() -> None:
+def test_calls_are_told_by_reason_and_via() -> None:
     figures = Figures()
     for _ in range(3):
         figures.count_call(answered(reason=Reason.RULE, via=Via.CACHE), 1.5, 0)
@@ -66,11 +67,12 @@ def test_calls_are_told_by_reason_and_via_and_none_vanishes_when_another_comes()
 
 
 def test_a_source_is_in_one_state_at_a_time() -> None:
-    told = samples(sources={"crm": OneSource(State.OPEN, State.CLOSED, 7)})
+    told = samples(sources={"crm": OneSource(State.OPEN, State.CLOSED, 7, 100)})
     states = {state: value(told, "tanima_source_state", source="crm", about="lookup", state=state) for state in State}
     assert states == {State.CLOSED: 0, State.OPEN: 1, State.HALF_OPEN: 0, State.THROTTLED: 0}
     assert value(told, "tanima_source_state", source="crm", about="completing", state="closed") == 1
     assert value(told, "tanima_source_attempts_under_way", source="crm") == 7
+    assert value(told, "tanima_source_attempts_max", source="crm") == 100
 
 
 def test_a_source_that_is_gone_is_not_told_of_any_more() -> None:

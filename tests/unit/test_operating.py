@@ -229,7 +229,8 @@ async def test_how_everything_is_now() -> None:
     await run.answer()
     gauges = run.operation.gauges()
     assert gauges.deadline == 1.5
-    assert {name: (each.state, each.under_way) for name, each in gauges.sources.items()} == {"crm": (State.CLOSED, 0)}
+    crm = gauges.sources["crm"]
+    assert (len(gauges.sources), crm.state, crm.under_way, crm.most) == (1, State.CLOSED, 0, 100)
     assert gauges.rules == [("", "gold"), ("", "rest"), ("", "never")]
     assert (gauges.cached, gauges.cache_size, gauges.flights, gauges.dialogues, gauges.journal) == (1, 50000, 0, 0, 1)
     assert (gauges.connections, gauges.connections_most, gauges.snapshot_at) == ({}, 0, None)

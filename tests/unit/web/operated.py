@@ -12,7 +12,7 @@ from proxy.web.operated import Cached, Erased, Question, Shown, Tested
 GAUGES = Gauges(
     version="1.2.3",
     deadline=1.5,
-    sources={"crm": OneSource(State.CLOSED, State.CLOSED, 0)},
+    sources={"crm": OneSource(State.CLOSED, State.CLOSED, 0, 100)},
     rules=[("", "gold")],
     flights=0,
     cached=7,

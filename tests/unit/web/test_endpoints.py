@@ -75,7 +75,7 @@ async def push(client: Client, path: str = "/invalidate", **how: Any) -> tuple[i
 async def test_that_we_live_is_told_to_everybody_whatever_is_broken(
     client: Client, unguarded: Client, operated: FakeOperated, path: str, host: str
 ) -> None:
-    operated.state = replace(GAUGES, sources={"crm": OneSource(State.OPEN, State.OPEN, 100)}, is_refused=True)
+    operated.state = replace(GAUGES, sources={"crm": OneSource(State.OPEN, State.OPEN, 100, 100)}, is_refused=True)
     for each in (client, unguarded):
         assert await get(each, path, Host=host) == (200, '{"status": "ok"}')
         async with each.head(path, headers={"Host": host}) as response:
@@ -118,7 +118,7 @@ async def test_a_deployment_that_is_well_says_so(client: Client, operated: FakeO
 @pytest.mark.parametrize("trouble", ["source", "configuration", "calls"])
 async def test_one_that_is_not_is_degraded_and_still_200(client: Client, operated: FakeOperated, trouble: str) -> None:
     if trouble == "source":
-        operated.state = replace(GAUGES, sources={"crm": OneSource(State.OPEN, State.CLOSED, 3)})
+        operated.state = replace(GAUGES, sources={"crm": OneSource(State.OPEN, State.CLOSED, 3, 100)})
         operated.figures.count_source(Asked("crm", "failed", 1, "HTTP 500"), 0)
     elif trouble == "configuration":
         operated.state = replace(GAUGES, is_refused=True)
