@@ -54,9 +54,9 @@ parts:
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { ls /usr/lib/postgresql/*/bin/initdb && \
 		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so /usr/lib/*/libodbc.so.2 && \
-		command -v systemd-analyze && command -v nginx && command -v caddy; } >/dev/null 2>&1; then \
+		command -v systemd-analyze && command -v nginx && command -v caddy && command -v prometheus; } >/dev/null 2>&1; then \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-upgrade --no-install-recommends \
-			postgresql mariadb-server tdsodbc libodbc2 systemd nginx caddy; \
+			postgresql mariadb-server tdsodbc libodbc2 systemd nginx caddy prometheus; \
 	fi
 
 $(VENV)/pip.stamp:

@@ -3,10 +3,12 @@
 import importlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
 
+from tests.prometheus import Prometheus
 from tests.servers import Mariadb, Postgres
 from tests.tds_server import TdsServer
 from tests.tryton import Tryton
@@ -30,6 +32,15 @@ def mariadb() -> Iterator[Mariadb]:
 def tryton() -> Iterator[Tryton]:
     """Start a CRM that others have written, without anybody in it yet."""
     yield from started(Tryton)
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """Return the folder of Prometheus' programs."""
+    programs = Prometheus.installed()
+    if programs is None:
+        leave_out("no Prometheus")
+    return programs
 
 
 @pytest.fixture
