@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+export PATH := $(PATH):$(abspath $(VENV))/debian/usr/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
 BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py)
 
@@ -50,13 +51,17 @@ promises: $(VENV)/dev.stamp
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
 
-# servers that tests start themselves, and systemd's eye for units: as root Debian's packages, else what is there
-servers:
+# what tests start themselves, and systemd's eye for units: as root Debian's packages, else what is there; caddy and
+# prometheus are only unpacked: as services they would take ports of this machine
+servers: $(VENV)/pip.stamp
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { ls /usr/lib/postgresql/*/bin/initdb && \
 		command -v mariadbd && ls /usr/lib/*/odbc/libtdsodbc.so /usr/lib/*/libodbc.so.2 && \
-		command -v systemd-analyze && command -v nginx && command -v caddy && command -v prometheus; } >/dev/null 2>&1; then \
+		command -v systemd-analyze && command -v nginx && command -v chromium && \
+		command -v caddy && command -v prometheus && command -v promtool; } >/dev/null 2>&1; then \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-upgrade --no-install-recommends \
-			postgresql mariadb-server tdsodbc libodbc2 systemd nginx caddy prometheus; \
+			postgresql mariadb-server tdsodbc libodbc2 systemd nginx chromium && \
+		mkdir -p $(VENV)/debian && cd $(VENV)/debian && apt-get download -q caddy prometheus && \
+		for package in *.deb; do dpkg -x $$package .; done && rm *.deb; \
 	fi
 
 $(VENV)/pip.stamp:
