@@ -84,7 +84,7 @@ class Endpoints:
         for entry in self._operated.journal.entries():
             if entry.answered.at < since:
                 break
-            lines.append(json.dumps({"number": entry.number, **explained(entry.answered)}, ensure_ascii=False))
+            lines.append(json.dumps({"entry": entry.number, **explained(entry.answered)}, ensure_ascii=False))
         return web.Response(text="".join(f"{line}\n" for line in reversed(lines)), headers=JSON_LINES)
 
     async def _health(self, _: web.BaseRequest) -> web.Response:

@@ -149,7 +149,7 @@ async def test_the_journal_is_a_line_for_each_call_the_oldest_first(client: Clie
     status, text = await get(client, "/journal")
     lines = [json.loads(line) for line in text.splitlines()]
     assert status == 200
-    assert [line["number"] for line in lines] == [1, 2, 3]
+    assert [line["entry"] for line in lines] == [1, 2, 3]
     assert [line["reason"] for line in lines] == ["rule", "crm_failed", "refused"]
     assert [line["caller"] for line in lines] == ["+90********67", "+90********33", "none"]
     assert lines[0]["rules"] == [{"rule": "all", "outcome": "matched"}]
