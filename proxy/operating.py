@@ -76,7 +76,7 @@ class Operation:
     def shown(self) -> Shown:
         return self._shown
 
-    def cached(self, number: PhoneNumber) -> Cached | None:
+    async def cached(self, number: PhoneNumber) -> Cached | None:
         entry, now = self.deployment.directory.peek(number), time.monotonic()
         if entry is None:
             return None
@@ -114,7 +114,7 @@ class Operation:
         called = parse_caller(question.called, region) if question.called else None
         call = Call(parse_caller(question.number, region), question.at or datetime.now(UTC), called)
         number = call.caller if isinstance(call.caller, PhoneNumber) else None
-        cached = self.cached(number) if number is not None else None
+        cached = await self.cached(number) if number is not None else None
         if question.renew and number is not None:
             deployment.directory.invalidate(number)
         else:

@@ -119,7 +119,7 @@ class Operated(Protocol):
     def shown(self) -> Shown:
         """Return the configuration that counts."""
 
-    def cached(self, number: PhoneNumber) -> Cached | None:
+    async def cached(self, number: PhoneNumber) -> Cached | None:
         """Return what the cache has of a number, without counting that as use."""
 
     async def erase(self, number: PhoneNumber) -> Erased:

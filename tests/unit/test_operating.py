@@ -62,10 +62,10 @@ class Run:
         self.watch.call_answered(answered)
         return answered
 
-    def untouched(self) -> tuple[Any, ...]:
+    async def untouched(self) -> tuple[Any, ...]:
         """Return all that a test call must leave as it is."""
         figures, upstream = self.operation.figures, self.deployment.upstreams["crm"]
-        entry = self.operation.cached(NUMBER)
+        entry = await self.operation.cached(NUMBER)
         return (
             len(self.deployment.directory.cache), entry and entry.contact, self.deployment.directory.cache.changes,
             figures.calls.copy(), {name: source.outcomes.copy() for name, source in figures.sources.items()},
@@ -78,9 +78,9 @@ class Run:
 
 async def test_a_number_is_explained_without_a_trace() -> None:
     run = Run(configured(FakeAdapter(AHMET), rules=RULES))
-    before = run.untouched()
+    before = await run.untouched()
     tested = await run.operation.test(Question("0530 123 45 67", at=MONDAY_NOON))
-    assert run.untouched() == before
+    assert await run.untouched() == before
     assert tested.caller == NUMBER
     assert (tested.cached, tested.from_cache) == (None, None)
     assert [(each.rule, each.outcome) for each in tested.explanation.considered] == [
@@ -98,10 +98,10 @@ async def test_a_number_is_explained_without_a_trace() -> None:
 async def test_a_crm_that_fails_is_explained_and_no_breaker_counts_it() -> None:
     adapter = FakeAdapter(Unavailable("HTTP 500"))
     run = Run(configured(adapter, rules=RULES))
-    before = run.untouched()
+    before = await run.untouched()
     for _ in range(30):
         tested = await run.operation.test(Question("05301234567"))
-    assert run.untouched() == before
+    assert await run.untouched() == before
     assert run.deployment.upstreams["crm"].states() == (State.CLOSED, State.CLOSED)
     assert len(adapter.asked) == 30
     assert tested.explanation.knowledge.failure == "HTTP 500"
@@ -111,9 +111,9 @@ async def test_a_crm_that_fails_is_explained_and_no_breaker_counts_it() -> None:
 async def test_what_the_cache_answers_is_told_beside_what_the_crm_says_now() -> None:
     run = Run(configured(FakeAdapter(AHMET, OTHER), rules=RULES))
     await run.answer()
-    before = run.untouched()
+    before = await run.untouched()
     tested = await run.operation.test(Question("05301234567"))
-    assert run.untouched() == before
+    assert await run.untouched() == before
     assert tested.cached is not None
     assert (tested.cached.contact, tested.cached.ambiguous) == (AHMET, False)
     assert 299 < tested.cached.fresh_for <= 300
@@ -140,7 +140,7 @@ async def test_if_wanted_the_cache_has_the_answer_from_then_on() -> None:
     assert tested.cached is not None
     assert tested.cached.contact is AHMET
     assert tested.explanation.knowledge.situation.contact is OTHER
-    known = run.operation.cached(NUMBER)
+    known = await run.operation.cached(NUMBER)
     assert known is not None
     assert known.contact is OTHER
     assert run.operation.figures.of("crm").outcomes == {"found": 2}
@@ -187,7 +187,7 @@ async def test_an_erased_number_is_in_no_journal_either() -> None:
     assert len(run.operation.journal) == 1
     assert (await run.operation.erase(NUMBER)).was_known
     assert len(run.operation.journal) == 0
-    assert run.operation.cached(NUMBER) is None
+    assert await run.operation.cached(NUMBER) is None
     assert run.operation.figures.events["erased"] == 1
 
 
@@ -205,7 +205,7 @@ async def test_a_change_is_counted_and_what_adapters_keep_is_dropped(lines: list
     assert await run.operation.invalidate(NUMBER) == 1
     assert adapter.dropped == 1
     assert await run.operation.invalidate(None) == 1
-    known = run.operation.cached(NUMBER)
+    known = await run.operation.cached(NUMBER)
     assert known is not None
     assert known.fresh_for <= 0
     assert run.operation.figures.events["invalidated"] == 2

@@ -50,7 +50,7 @@ class FakeOperated:
     def shown(self) -> Shown:
         return Shown("config.toml", {})
 
-    def cached(self, number: PhoneNumber) -> Cached | None:
+    async def cached(self, number: PhoneNumber) -> Cached | None:
         raise NotImplementedError(str(number))
 
     async def erase(self, number: PhoneNumber) -> Erased:
