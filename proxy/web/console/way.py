@@ -1,0 +1,300 @@
+"""The way of a call as a picture: what was read, who was asked and for how long, which rule matched, where it went."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.actions import Action, Transfer
+from proxy.journal import Answered, Entry
+from proxy.model import Asked, Contact, Reason, as_text
+from proxy.phone import Caller, Extension, PhoneNumber, Unreadable, numbers_in
+from proxy.routing import Decision, Explanation
+from proxy.rules import Considered
+from proxy.web.console.whys import in_turkish
+from proxy.web.console.words import BECAUSE, HEARD, NUMBER_TYPES, Words
+from proxy.web.operated import Operated, Tested
+
+FEW_DIGITS = 7
+"""In a field with fewer, no phone number is looked for."""
+
+IN_TIME = 0.97
+"""Of the deadline; a call that took longer was not answered because the last source had answered."""
+
+_RUN_OF_DIGITS = re.compile(r"\+?[0-9(][0-9 ()/.-]{5,}[0-9]")
+
+_GOOD = frozenset({"found", "completed", "enriched"})
+_BAD = frozenset({"failed", "incomplete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One source on the axis of time; `x` and `width` are in percent of it. Both are 0 for one that was not asked."""
+
+    source: str
+    outcome: str
+    level: str
+    """`good`, `fair`, `bad` or `idle`"""
+    seconds: float | None
+    note: str = ""
+    x: float = 0.0
+    width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a rule."""
+
+    rule: str
+    outcome: str
+    why: str
+    is_english: bool
+    """There is no other language for the reason"""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The time of a call; all but `seconds` in percent of the width."""
+
+    seconds: float
+    deadline: float
+    answered: float
+    marks: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is shown of a contact."""
+
+    fields: Sequence[tuple[str, str]]
+    numbers: Sequence[tuple[str, bool]]
+    """Masked, and whether it is the caller's"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """All that is shown of one call."""
+
+    caller: str
+    called: str
+    line: str
+    rang: str
+    decision: Decision
+    seconds: float
+    deadline: float
+    stretches: Sequence[Stretch]
+    axis: Axis
+    target: str
+    asks: str
+    because: str
+    failure: str
+    heard: str
+    said: str
+    """What the caller hears"""
+    contact: Told | None
+    standing: str = ""
+    considered: Sequence[Tried] = ()
+    is_explained: bool = True
+    """There was something to decide by"""
+    bugs: Sequence[str] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What the switch is told, by dialect"""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it took longer than the switch may be kept waiting."""
+        return self.seconds > self.deadline
+
+
+def way_of_entry(entry: Entry, operated: Operated, words: Words) -> Way:
+    """Return the way of a call that was answered."""
+    answered = entry.answered
+    deadline = operated.gauges().deadline
+    knowledge = answered.decision.knowledge
+    began = _began(answered, deadline, knowledge.asked if knowledge else ())
+    explanation = answered.explanation()
+    call = answered.call
+    return _way(
+        Story(
+            answered.decision,
+            explanation,
+            caller_in_words(call.caller, words, typed=False) if call else words.say("no question of a switch"),
+            caller_in_words(call.called, words, typed=False) if call and call.called else "",
+            began,
+            answered.seconds,
+        ),
+        operated,
+        words,
+    )
+
+
+def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
+    """Return the way of a call that nobody made."""
+    explanation = tested.explanation
+    called = explanation.knowledge.situation.call.called
+    return _way(
+        Story(
+            explanation.decision,
+            explanation,
+            caller_in_words(tested.caller, words, typed=True),
+            caller_in_words(called, words, typed=True) if called else "",
+            tested.began,
+            tested.seconds,
+            tested.bugs,
+            {dialect: _pretty(answer) for dialect, answer in tested.answers.items()},
+        ),
+        operated,
+        words,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is known of a call, from wherever."""
+
+    decision: Decision
+    explanation: Explanation | None
+    caller: str
+    called: str
+    began: float
+    seconds: float
+    bugs: Sequence[str] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+def caller_in_words(caller: Caller, words: Words, *, typed: bool) -> str:
+    """Return how a number was read; in full only for whoever has `typed` it."""
+    match caller:
+        case PhoneNumber():
+            kind = words.say(NUMBER_TYPES.get(caller.type, caller.type))
+            number = caller.spaced_international if typed else str(caller)
+            return f"{number} · {kind} · {caller.country}"
+        case Extension(number):
+            return words.say("extension {number}", number=number)
+        case Unreadable(why):
+            return words.say("no number: it {why}", why=words.say(why))
+        case _:
+            return words.say("a withheld number")
+
+
+def masked(text: str) -> str:
+    """Return a text with all digits hidden but the last two."""
+    digits = sum(character.isdigit() for character in text)
+    shown, seen = "", 0
+    for character in text:
+        seen += character.isdigit()
+        shown += "•" if character.isdigit() and seen <= digits - 2 else character
+    return shown
+
+
+def without_numbers(text: str, region: str) -> str:
+    """Return a text in which of phone numbers only the last digits stand."""
+
+    def hidden(match: re.Match[str]) -> str:
+        is_long = sum(map(str.isdigit, match[0])) >= FEW_DIGITS
+        return masked(match[0]) if is_long and any(True for _ in numbers_in(match[0], region)) else match[0]
+
+    return _RUN_OF_DIGITS.sub(hidden, text)
+
+
+def action_in_words(action: Action, words: Words) -> str:
+    """Return what the caller hears."""
+    if not isinstance(action, Transfer):
+        return words.say("a question")
+    if action.phrase:
+        return f"“{action.phrase}” ({action.language})"
+    return words.say("a greeting for {name}", name=action.name) if action.name else words.say("no greeting")
+
+
+def _way(story: Story, operated: Operated, words: Words) -> Way:
+    gauges, decision, explanation = operated.gauges(), story.decision, story.explanation
+    knowledge = explanation.knowledge if explanation else decision.knowledge
+    contact = knowledge.situation.contact if knowledge else None
+    asked = knowledge.asked if knowledge else ()
+    axis, stretches = _stretches(story, asked, list(gauges.sources), gauges.deadline, words)
+    action = decision.action
+    because = BECAUSE[Reason.RULE if decision.rule else decision.reason]
+    caller = knowledge.situation.call.caller if knowledge else None
+    return Way(
+        caller=story.caller,
+        called=story.called,
+        line=decision.line,
+        rang=f"{knowledge.situation.call.at.astimezone():%Y-%m-%d %H:%M:%S}" if knowledge else "",
+        decision=decision,
+        seconds=story.seconds,
+        deadline=gauges.deadline,
+        stretches=stretches,
+        axis=axis,
+        target=str(action.target) if isinstance(action, Transfer) else "",
+        asks=decision.step,
+        because=words.say(because, rule=decision.rule) if decision.rule else words.say(because),
+        failure=knowledge.failure if knowledge else "",
+        heard=words.say(HEARD[decision.heard]) if decision.heard else "",
+        said=without_numbers(action_in_words(action, words), operated.region),
+        contact=contact_of(contact, caller, operated.region) if contact else None,
+        standing=knowledge.situation.standing.value if knowledge else "",
+        considered=[_tried(one, operated.region, words) for one in explanation.considered] if explanation else (),
+        is_explained=explanation is not None,
+        bugs=story.bugs,
+        answers=story.answers,
+    )
+
+
+def _tried(considered: Considered, region: str, words: Words) -> Tried:
+    why = without_numbers(considered.why, region)
+    turkish = in_turkish(why) if words.language == "tr" else ""
+    return Tried(considered.rule, considered.outcome, turkish or why, is_english=not turkish)
+
+
+def _began(answered: Answered, deadline: float, asked: Iterable[Asked]) -> float:
+    """Return when a call came, in the seconds of what was asked for it.
+
+    It was answered when the last source had answered, unless its deadline came first. A lookup that another call had
+    begun may have begun before it came.
+    """
+    told = list(asked)
+    if not told:
+        return 0.0
+    if answered.seconds >= IN_TIME * deadline:
+        return min(one.began for one in told)
+    return max(one.began + one.seconds for one in told) - answered.seconds
+
+
+def _stretches(
+    story: Story, asked: Sequence[Asked], sources: Sequence[str], deadline: float, words: Words
+) -> tuple[Axis, Sequence[Stretch]]:
+    ends = [one.began + one.seconds - story.began for one in asked]
+    whole = 1.06 * max(deadline, story.seconds, *ends) if ends else 1.06 * max(deadline, story.seconds)
+
+    def percent(seconds: float) -> float:
+        return round(100 * max(0.0, seconds) / whole, 2)
+
+    stretches = []
+    for one in asked:
+        start = max(0.0, one.began - story.began)
+        width = percent(one.began + one.seconds - story.began - start)
+        was_asked = one.outcome != "not asked"
+        level = "good" if one.outcome in _GOOD else "bad" if one.outcome in _BAD else "fair" if was_asked else "idle"
+        seconds = one.seconds if was_asked else None
+        stretches.append(
+            Stretch(one.source, one.outcome, level, seconds, one.note, percent(start), width if was_asked else 0.0)
+        )
+    told = {one.source for one in asked}
+    stretches += [Stretch(name, "not asked", "idle", None) for name in sources if name not in told]
+    step = next((step for step in (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0) if whole / step <= 6), 30.0)  # noqa: PLR2004
+    marks = [(percent(step * place), words.span(step * place)) for place in range(1, int(whole / step) + 1)]
+    return Axis(whole, percent(deadline), percent(story.seconds), marks), stretches
+
+
+def contact_of(contact: Contact, caller: Caller | None, region: str) -> Told:
+    """Return what is shown of a contact: of phone numbers only the last digits."""
+    about = {"id": contact.id, "name": contact.name, "customer_number": contact.customer_number}
+    values = {name: value for name, value in about.items() if value}
+    values |= {name: as_text(value) for name, value in contact.fields.items()}
+    told = [(name, without_numbers(value, region)) for name, value in values.items()]
+    own = set(caller.found_in(contact.numbers)) if isinstance(caller, PhoneNumber) else set()
+    return Told(told, [(masked(number), number in own) for number in contact.numbers])
+
+
+def _pretty(answer: str) -> str:
+    return json.dumps(json.loads(answer), ensure_ascii=False, indent=2)

@@ -1,0 +1,115 @@
+"""Why rules do not match, in Turkish: whatever a rule may say."""
+
+from dataclasses import replace
+from datetime import time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from proxy.phone import NUMBER_TYPES, Extension
+from proxy.rules import Rule, Situation, Standing
+from proxy.rules.comparison import Comparison
+from proxy.rules.hours import Hours
+from proxy.rules.situation import CallerIs, Condition, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
+from proxy.rules.template import TargetTemplate
+from proxy.web.console import whys
+from proxy.web.console.way import without_numbers
+from proxy.web.console.whys import in_turkish
+from tests.unit.fakes import AHMET, call, known, unknown
+
+NEVER = Hours("office", frozenset(), time(9), time(18), ZoneInfo("UTC"))
+ALWAYS = Hours("lunch", frozenset(range(7)), time(0), time(0), ZoneInfo("UTC"))
+FOREIGN = replace(AHMET, fields={"tier": "gold", "branch": "İzmir and present", "extension": "12345678"})
+
+
+@pytest.mark.parametrize(
+    ("condition", "situation", "turkish"),
+    [
+        (
+            CallerIs(frozenset({Standing.KNOWN, Standing.SEVERAL})),
+            unknown(),
+            "tanınan ve birden çok kişi olabilecek arayanlar için; bu arayan tanınmayan",
+        ),
+        (
+            FieldIs("tier", Comparison.parse(["blocked", "x or y"])),
+            known(),
+            'tier: "gold"; beklenen: şunlardan biri: "blocked", "x or y"',
+        ),
+        (FieldIs("age", Comparison.parse({"above": 3})), known(), "age: boş; beklenen: 3 üstünde"),
+        (
+            FieldIs("age", Comparison.parse({"at_least": 3, "below": 9})),
+            known(),
+            "age: boş; beklenen: en az 3 ve 9 altında",
+        ),
+        (FieldIs("tier", Comparison.parse({"present": False})), known(), 'tier: "gold"; beklenen: boş'),
+        (FieldIs("tier", Comparison.parse({"not": "gold"})), known(), 'tier: "gold"; beklenen: şu değil: "gold"'),
+        (FieldIs("tier", Comparison.parse({"matches": "x"})), known(), "tier: \"gold\"; beklenen: kalıp 'x'"),
+        (
+            FieldIs("branch", Comparison.parse({"equals_ignoring_case": "a"})),
+            known(FOREIGN),
+            'branch: "İzmir and present"; beklenen: "a" (büyük-küçük harf ayrımı olmadan)',
+        ),
+        (Dialled((Extension("10"),)), known(), "santral aranan numarayı bildirmedi"),
+        (Dialled((Extension("10"),)), known(ringing=call(called=Extension("11"))), "başka bir numara arandı"),
+        (FromCountry(frozenset({"DE", "AT"})), known(), "numaranın ülkesi TR, beklenen AT veya DE"),
+        (
+            FromCountry(frozenset({"DE"})),
+            known(ringing=call(Extension("11"))),
+            "numaranın ülkesi ülkesi yok, beklenen DE",
+        ),
+        (
+            NumberTypeIs(frozenset({"voip", "landline"})),
+            known(),
+            "numaranın türü cep telefonu, beklenen sabit hat veya internet telefonu",
+        ),
+        (During((NEVER,)), known(), "office saatleri içinde değil"),
+        (Outside((ALWAYS,)), known(), "lunch saatleri dışında değil"),
+    ],
+)
+def test_conditions(condition: Condition, situation: Situation, turkish: str) -> None:
+    assert in_turkish(Rule("x", TargetTemplate.parse("queue/1"), (condition,)).why_not(situation)) == turkish
+
+
+@pytest.mark.parametrize(
+    ("rule", "turkish"),
+    [
+        (Rule("x", ask="menu"), "menu adımı bu lehçede sorulamaz"),
+        (Rule("x", TargetTemplate.parse("tts/tr-TR/Merhaba")), "hedefi bu lehçede söylenemez"),
+        (Rule("x", TargetTemplate.parse("user/{owner}")), "hedefi için gereken owner alanı boş"),
+        (
+            Rule("x", TargetTemplate.parse("user/{tier | t}"), tables={"t": {}}),
+            "hedefi için gereken 'gold', t tablosunda yok",
+        ),
+        (Rule("x", TargetTemplate.parse("user/{extension}")), "hedefi user/'12345678' olurdu, bu geçerli değil"),
+    ],
+)
+def test_targets(rule: Rule, turkish: str) -> None:
+    assert in_turkish(rule.why_not(known(FOREIGN))) == turkish
+
+
+def test_a_step_that_was_asked() -> None:
+    situation = known(ringing=replace(call(), can_be_asked=True))
+    assert in_turkish(Rule("x", ask="menu").why_not(situation)) == "menu adımı şu anda sorulamaz"
+
+
+def test_what_nobody_has_said_yet() -> None:
+    assert in_turkish("it has its own reasons") == ""
+
+
+def test_there_is_a_word_for_all_of_them() -> None:
+    assert whys._STANDINGS.keys() == set(Standing)
+    assert whys._TYPES.keys() == set(NUMBER_TYPES.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('mobile is "0532 111 22 33", wanted present', 'mobile is "•••• ••• •• 33", wanted present'),
+        ("phone is 905321112233, wanted 1", "phone is ••••••••••33, wanted 1"),
+        ("balance is 1250000000, wanted below 5", "balance is 1250000000, wanted below 5"),
+        ("since 2026-11-28", "since 2026-11-28"),
+        ("12 of 34", "12 of 34"),
+    ],
+)
+def test_no_number_is_told(text: str, shown: str) -> None:
+    assert without_numbers(text, "TR") == shown
