@@ -21,7 +21,8 @@ from proxy.keeping import Keeper
 from proxy.observing import Watch
 from proxy.operating import Operation
 from proxy.upstream import Upstream
-from proxy.web.admin import AdminListener
+from proxy.web.connections import LimitedServer
+from proxy.web.listener import Listener
 from proxy.web.notify import Notifier
 from proxy.web.sockets import connections_to_be_had, switch_site
 from proxy.web.switch import SLACK, SwitchListener
@@ -233,12 +234,18 @@ class Server:
         port: int = runner.addresses[0][1]
         return port
 
-    async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
-        """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
+    def _listener_of_the_operator(self) -> Listener:
+        """Return it. In a thread: what pages are made with takes long to load, and calls are answered already."""
+        from proxy.web.admin import AdminListener  # noqa: PLC0415 - for the same reason
+
         admin = self.deployment.settings.admin
         token, push_token = (each.get_secret_value() if each else None for each in (admin.token, admin.push_token))
-        server = AdminListener(self.operation, token, push_token, self._watch.bug).server()
-        self.operation.listening["admin"] = server
+        return AdminListener(self.operation, token, push_token, self._watch.bug)
+
+    async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
+        """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
+        listener = await asyncio.get_running_loop().run_in_executor(self._reading, self._listener_of_the_operator)
+        server = self.operation.listening["admin"] = LimitedServer(listener)
         runner = web.ServerRunner(server)
         is_told = False
         while True:

@@ -181,7 +181,7 @@ class SampleOperated:
     def shown(self) -> Shown:
         return self.shown_now
 
-    def cached(self, number: PhoneNumber) -> Cached | None:
+    async def cached(self, number: PhoneNumber) -> Cached | None:
         return self.in_cache.get(number)
 
     async def erase(self, number: PhoneNumber) -> Erased:

@@ -269,6 +269,16 @@ class Mariadb(DatabaseServer):
         return self._running.pid if self._running is not None and self._running.poll() is None else None
 
 
+def until_open(port: int) -> None:
+    """Wait until somebody listens: the operator's address is there a little later than that of the switch."""
+    for _ in range(2000):
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"nobody listens at port {port}")
+
+
 def free_port() -> int:
     """Return a port on which nobody listens."""
     with socket.socket() as listener:

@@ -8,6 +8,7 @@ from aiohttp import web
 from proxy.web.access import brought_in, is_right
 from proxy.web.bodies import Refused
 from proxy.web.connections import LimitedServer
+from proxy.web.console import Console
 from proxy.web.endpoints import INVALIDATE, OPEN, Endpoints, told
 from proxy.web.operated import Operated
 
@@ -18,7 +19,7 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 class AdminListener:
-    """Answers the operator, and who watches for him.
+    """Answers the operator with pages, and who watches for him.
 
     `token` is what must be brought; where there is none, only this machine may ask. With `push_token` changes can be
     told of, and nothing else. `on_bug` is told of errors that nobody raised on purpose.
@@ -35,6 +36,7 @@ class AdminListener:
         push_token: str | None,
         on_bug: Callable[[str, BaseException], None],
     ) -> None:
+        self._console = Console(operated, token, on_bug)
         self._tokens, self._push_tokens = ([each.encode()] if each else [] for each in (token, push_token))
         self._on_bug = on_bug
         self._answers: Mapping[str, Mapping[str, Answer]] = Endpoints(operated).answers
@@ -47,18 +49,10 @@ class AdminListener:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
         try:
-            if not self._may(request):
-                return told(403, error="no token, or not the right one - allowed: Authorization: Bearer TOKEN")
-            methods = self._answers.get(request.path)
-            if methods is None:
-                return told(404, error=f"is no path here - allowed: {', '.join(self._answers)}")
-            answer = methods.get(request.method)
-            if answer is None:
-                allowed = ", ".join(methods)
-                response = told(405, error=f"is no method here - allowed: {allowed}")
-                response.headers["Allow"] = allowed
-                return response
-            return await answer(request)
+            page = None
+            if self._tokens or _is_meant_for_this_machine(request):
+                page = await self._console.answer(request)
+            return page or await self._told(request)
         except Refused as exc:
             status, sentence = exc.args
             return told(status, error=sentence)
@@ -75,19 +69,39 @@ class AdminListener:
         response.force_close()
         return response
 
+    async def _told(self, request: web.BaseRequest) -> web.Response:
+        """Answer a program."""
+        if not self._may(request):
+            return told(403, error="no token, or not the right one - allowed: Authorization: Bearer TOKEN")
+        methods = self._answers.get(request.path)
+        if methods is None:
+            return told(404, error=f"is no path here - allowed: {', '.join(self._answers)}")
+        answer = methods.get(request.method)
+        if answer is None:
+            allowed = ", ".join(methods)
+            response = told(405, error=f"is no method here - allowed: {allowed}")
+            response.headers["Allow"] = allowed
+            return response
+        return await answer(request)
+
     def _may(self, request: web.BaseRequest) -> bool:
         """Tell whether a request brings what its path needs.
 
-        Where there is no token it must be meant for this machine: a name in Host that somebody else's DNS leads here
-        is refused, since a browser may have been sent with it. Whether we live, everybody may know.
+        Who is logged in to the console may look, too. Whether we live, everybody may know.
         """
         brought = [*brought_in(request.headers)]
         if request.path in OPEN or (request.path == INVALIDATE and is_right(brought, self._push_tokens)):
             return True
-        if self._tokens:
-            return is_right(brought, self._tokens)
-        host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
-        return _is_this_machine(host.strip("[]"))
+        if not self._tokens:
+            return _is_meant_for_this_machine(request)
+        is_looking = request.method == "GET" and self._console.session_of(request) is not None
+        return is_right(brought, self._tokens) or is_looking
+
+
+def _is_meant_for_this_machine(request: web.BaseRequest) -> bool:
+    """Tell whether Host says so: a name that somebody else's DNS leads here may have a browser of ours behind it."""
+    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
+    return _is_this_machine(host.strip("[]"))
 
 
 def _is_this_machine(host: str) -> bool:

@@ -9,13 +9,12 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest_asyncio
-from aiohttp import web
-from aiohttp.test_utils import RawTestServer
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from proxy.web.console import Console
+from proxy.web.admin import AdminListener
 from tests.conftest import leave_out
 from tests.operated import SampleOperated, answered, half_an_hour
+from tests.unit.web.listening import ListenerServer
 
 TOKEN = "made-up-token-of-the-operator"
 
@@ -80,13 +79,8 @@ async def site() -> AsyncIterator[Site]:
         await server.close()
 
 
-def serving(operated: SampleOperated, token: str | None) -> RawTestServer:
-    console = Console(operated, token, bug)
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await console.answer(request) or web.Response(status=404)
-
-    return RawTestServer(handle)
+def serving(operated: SampleOperated, token: str | None) -> ListenerServer:
+    return ListenerServer(AdminListener(operated, token, None, bug))
 
 
 def bug(where: str, exc: BaseException) -> NoReturn:

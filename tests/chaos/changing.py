@@ -16,7 +16,7 @@ from tests.chaos.sparing import Gate, is_well
 from tests.chaos.world import DEFAULT, KNOWN, Seen, World, crm, over_http, toml, until
 from tests.e2e.people import TOKEN
 from tests.e2e.running import Serving, run
-from tests.servers import free_port
+from tests.servers import free_port, until_open
 
 LIVE_WITHIN = 1.0
 """Seconds in which a good configuration counts"""
@@ -113,6 +113,7 @@ async def a_number_is_forgotten(world: World) -> Seen:
         with _killed(world.start(text, folder=folder)) as serving:
             async with Switch(serving.port) as switch:
                 await switch.flat_out(callers, lines=4)
+                await asyncio.to_thread(until_open, port)
                 await _of_a_running_server(asked, switch, folder, seen)
         asked.behaviour = None
         await asked.stop()

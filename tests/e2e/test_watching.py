@@ -15,7 +15,7 @@ from proxy.testing.behaviours import answers
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, STRANGER, answer_of_the_crm, head, rest_options, source
 from tests.e2e.running import call, run
-from tests.servers import free_port
+from tests.servers import free_port, until_open
 
 GOLD, SILVER, UNTIERED = (person.number for person in PEOPLE[:3])
 TOKEN, PUSH = "made-up-token-of-the-operator", "made-up-token-of-the-crm"
@@ -69,6 +69,7 @@ async def test_a_crm_that_dies_is_seen_within_seconds_and_so_is_that_it_is_back(
     port = free_port()
     async with HttpCrm(answer_of_the_crm) as crm, aiohttp.ClientSession() as session:
         with serve(toml(crm.url, port), folder=tmp_path) as serving:
+            await asyncio.to_thread(until_open, port)
             operator = Operator(session, port)
             for number in (GOLD, GOLD, STRANGER):
                 assert (await call(serving, number)).said == EXPECTED[number]
@@ -118,6 +119,7 @@ async def test_a_change_that_the_crm_tells_of_counts_from_the_next_call_on_and_t
     port = free_port()
     async with HttpCrm(answer_of_the_crm) as crm, aiohttp.ClientSession() as session:
         with serve(toml(crm.url, port), folder=tmp_path) as serving:
+            await asyncio.to_thread(until_open, port)
             operator = Operator(session, port)
             for number in (GOLD, SILVER):
                 assert (await call(serving, number)).said == EXPECTED[number]

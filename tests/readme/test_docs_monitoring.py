@@ -20,7 +20,7 @@ from tests.monitoring.told import DASHBOARD, alerts
 from tests.prometheus import promtool
 from tests.readme.operation_page import REST, deployed, serving
 from tests.readme.pages import blocks, commands, read, run, sections, spans, tables, write_files
-from tests.servers import free_port
+from tests.servers import free_port, until_open
 from tests.unit.web.operated import GAUGES
 
 PAGE = read("docs/monitoring.md")
@@ -144,6 +144,7 @@ def server(folder: Path, port: int) -> Iterator[Serving]:
     assert REST in file.read_text(encoding="utf-8")
     with serving(file) as server:
         call(server)
+        until_open(port)
         yield server
 
 

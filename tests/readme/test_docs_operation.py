@@ -39,6 +39,7 @@ from tests.readme.operation_page import (
     written_events,
 )
 from tests.readme.pages import blocks, commands, run, spans
+from tests.servers import until_open
 
 GREETED, UNKNOWN = {"name": "Ahmet Yılmaz", "target": "queue/201"}, {"target": "queue/202"}
 KNOWN, STRANGER = "05301234567", "05550000001"
@@ -196,6 +197,7 @@ async def test_a_number_is_erased_as_it_is_shown(tmp_path: Path) -> None:
     assert await kept(file) == 1
     with serving(file) as server:
         await call(server, KNOWN)
+        await asyncio.to_thread(until_open, port)
         ((command, expected),) = commands(marked("erase: running"))
         assert await asyncio.to_thread(run, command, tmp_path) == expected
         assert await kept(file) == 0, "on the disk, before the command ends"

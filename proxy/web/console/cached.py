@@ -22,7 +22,7 @@ async def cached(operated: Operated, visit: Visit) -> View:
     """Return the page, after doing what was asked for."""
     action, typed = visit.typed("action"), visit.typed("number")
     if visit.form is None:
-        return _page(operated)
+        return await _page(operated)
     if action in {"ask_invalidate_all", "invalidate_all"}:
         return await _all(operated, action, visit.words)
     try:
@@ -30,7 +30,7 @@ async def cached(operated: Operated, visit: Visit) -> View:
     except InvalidNumber as exc:
         why = visit.words.say(str(exc))
         problem = visit.words.say("This is no phone number that can be read: it {why}.", why=why)
-        return _page(operated, typed, problem=problem, status=422)
+        return await _page(operated, typed, problem=problem, status=422)
     return await _one(operated, action, typed, number, visit.words)
 
 
@@ -39,7 +39,7 @@ async def _all(operated: Operated, action: str, words: Words) -> View:
         return View("confirm.html", {"action": "invalidate_all", "number_typed": "", "number_shown": ""})
     count = words.number(await operated.invalidate(None))
     said = words.say("The CRM is asked about all numbers before their next answer. In the cache: {count}.", count=count)
-    return _page(operated, done=Done(said))
+    return await _page(operated, done=Done(said))
 
 
 async def _one(operated: Operated, action: str, typed: str, number: PhoneNumber, words: Words) -> View:
@@ -48,11 +48,11 @@ async def _one(operated: Operated, action: str, typed: str, number: PhoneNumber,
             shown = number.spaced_international
             return View("confirm.html", {"action": "erase", "number_typed": typed, "number_shown": shown})
         case "erase":
-            return _page(operated, done=await _erase(operated, number, words))
+            return await _page(operated, done=await _erase(operated, number, words))
         case "invalidate":
-            return _page(operated, typed, number, done=await _invalidate(operated, number, words))
+            return await _page(operated, typed, number, done=await _invalidate(operated, number, words))
         case _:
-            return _page(operated, typed, number)
+            return await _page(operated, typed, number)
 
 
 async def _erase(operated: Operated, number: PhoneNumber, words: Words) -> Done:
@@ -78,7 +78,7 @@ async def _invalidate(operated: Operated, number: PhoneNumber, words: Words) -> 
     return Done(words.say("The cache has nothing of this number, so the CRM is asked anyway."))
 
 
-def _page(  # noqa: PLR0913 - all that the page may show
+async def _page(  # noqa: PLR0913 - all that the page may show
     operated: Operated,
     typed: str = "",
     number: PhoneNumber | None = None,
@@ -87,7 +87,7 @@ def _page(  # noqa: PLR0913 - all that the page may show
     problem: str = "",
     status: int = 200,
 ) -> View:
-    found: Cached | None = operated.cached(number) if number else None
+    found: Cached | None = await operated.cached(number) if number else None
     contact: Told | None = contact_of(found.contact, number, operated.region) if found and found.contact else None
     return View(
         "cache.html",

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
+from importlib.metadata import version
 from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
+from proxy.web import listener
 from proxy.web.bodies import Refused, body_of
 from proxy.web.console.cached import cached
 from proxy.web.console.calls import call, calls
@@ -21,6 +23,7 @@ from proxy.web.console.words import WORDS, language_for
 from proxy.web.operated import Operated
 
 HEADERS = {
+    **listener.HEADERS,
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,7 +31,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers hide even from us where a form comes from
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 
 A_YEAR = 365 * 86400
@@ -75,7 +77,7 @@ class Console:
         self._on_bug = on_bug
         self._loaded = {path: (PAGES / path[1:]).read_bytes() for path in _LOADED}
         self._assets = sha256(b"".join(self._loaded.values())).hexdigest()[:12]
-        self._renderer = Renderer(operated.gauges().version, self._assets, has_token=token is not None)
+        self._renderer = Renderer(version("tanima"), self._assets, has_token=token is not None)
 
     def session_of(self, request: web.BaseRequest) -> Session | None:
         """Return the session of a browser that is logged in."""

@@ -100,7 +100,13 @@ async def test_who_brings_another_is_refused_and_told_the_same(
 async def test_who_brings_none_is_told_the_same_on_every_path_and_learns_of_none(
     guarded: Client, erasing: FakeOperated
 ) -> None:
-    for method, path in (("POST", ERASE), ("GET", ERASE), ("POST", "/"), ("DELETE", "/05301234567"), ("OPTIONS", "/")):
+    for method, path in (
+        ("POST", ERASE),
+        ("GET", ERASE),
+        ("POST", "/x"),
+        ("DELETE", "/05301234567"),
+        ("OPTIONS", "/x"),
+    ):
         async with guarded.request(method, path, data=b"05301234567") as response:
             assert await told(response) == (403, REFUSED)
     assert erasing.numbers == []
@@ -224,14 +230,14 @@ async def test_a_failure_is_a_500_with_its_sentence(client: Client, erasing: Fak
 
 
 async def test_no_answer_is_stored_and_none_tells_a_version(client: Client) -> None:
-    for path in (ERASE, "/"):
+    for path in (ERASE, "/x"):
         async with client.post(path, json={"number": "05301234567"}) as response:
             assert response.headers["Cache-Control"] == "no-store"
             assert response.headers["Server"] == "tanima"
             assert (response.content_type, response.charset) == ("application/json", "utf-8")
 
 
-@pytest.mark.parametrize("path", ["/", "/erase/", "/ERASE", "/musteri.json", "/erase%00"])
+@pytest.mark.parametrize("path", ["/x", "/erase/", "/ERASE", "/musteri.json", "/erase%00"])
 async def test_on_another_path_there_is_nothing(client: Client, erasing: FakeOperated, path: str) -> None:
     for method in ("GET", "POST"):
         async with client.request(method, path, json={"number": "05301234567"}) as response:
@@ -348,3 +354,30 @@ async def test_a_bug_is_a_500_that_does_not_say_more_and_is_reported(
     assert await erase(client) == (500, {"error": "a bug of tanima - see its log"})
     assert bugs.reported == [("admin", bug)]
     bugs.reported.clear()
+
+
+# ---------------------------------------------------------------------------------------- the console
+
+
+async def test_a_browser_is_led_to_the_log_in_and_may_look_after_it(guarded: Client, erasing: FakeOperated) -> None:
+    async with guarded.get("/", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (303, "/login?next=%2F")
+        assert response.headers["Server"] == "tanima"
+    async with guarded.get("/metrics") as response:
+        assert response.status == 403
+    async with guarded.post("/login", data={"token": TOKEN}, allow_redirects=False) as response:
+        assert response.status == 303
+    for path in ("/metrics", "/healthz", "/journal"):
+        async with guarded.get(path) as response:
+            assert response.status == 200
+    assert (await erase(guarded))[0] == 403, "for that a form of ours is needed, or the token"
+    assert erasing.numbers == []
+
+
+async def test_without_a_token_a_page_is_for_this_machine_too(client: Client) -> None:
+    async with client.get("/") as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+    async with client.get("/", headers={"Host": "evil.example"}) as response:
+        assert await told(response) == (403, REFUSED)
+    async with client.get("/console.js", headers={"Host": "evil.example"}) as response:
+        assert response.status == 403
