@@ -7,6 +7,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from proxy.config.described import description_of
+
 Path = tuple[str | int, ...]
 
 LARGEST_SHOWN = 1e15
@@ -124,8 +126,8 @@ def _what_is_there(error: ErrorDetails) -> str:
 
 def _wanted(name: str, model: type[BaseModel] | None) -> str:
     for field_name, field in (model.model_fields if model else {}).items():
-        if (field.alias or field_name) == name and field.description:
-            first, rest = field.description[0], field.description[1:]
+        if model and (field.alias or field_name) == name and (text := description_of(field_name, model)):
+            first, rest = text[0], text[1:]
             return (first if rest[:1].isupper() else first.lower()) + rest
     return "a value"
 

@@ -185,9 +185,7 @@ class AdminSettings(Section):
 class Settings(BaseSettings):
     """A whole deployment. `TANIMA_SWITCH__DEADLINE` in the environment comes before the TOML, and so on."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TANIMA_", env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="TANIMA_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     switch: SwitchSettings
     """A table [switch], with at least `default`: how the switch asks"""

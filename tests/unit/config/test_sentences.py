@@ -12,7 +12,7 @@ from proxy.config.sentences import key_of, sentences
 class Inner(BaseModel):
     """A section below another."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     start: int = Field(alias="from", default=0)
     """Where it begins"""
@@ -74,8 +74,6 @@ class Empty(BaseModel):
 
 class Needing(BaseModel):
     """Options that have to be given."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     url: str
     """Address of the CRM"""
