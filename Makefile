@@ -8,7 +8,7 @@ export PATH := $(PATH):$(abspath $(VENV))/debian/usr/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
 BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py)
 
-.PHONY: run test chaos soak bench parts lint unit components end-to-end promises servers clean
+.PHONY: run test chaos at-length soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
@@ -28,6 +28,11 @@ soak: $(VENV)/dev.stamp servers
 bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
 	$(BIN)/python tests/bench/snapshot.py
+
+# the tests of which `make test` tries a part (see tests/lengths.py), in their whole length
+at-length: $(VENV)/dev.stamp servers
+	AT_LENGTH=1 $(BIN)/python -m pytest tests/property tests/adapters/test_sql_cancelling.py \
+		tests/adapters/test_sql_indexes.py tests/e2e/test_fuzz.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -15,11 +15,12 @@ from adapters.sql.statement import Statement
 from tests.adapters.customers import Asked, Customers, documented, statement_for
 from tests.adapters.spelled import ONE, TWO, fields, numbers
 from tests.adapters.sql_crm import config
+from tests.lengths import at_length
 
 STARTED = ("sqlite", "postgresql", "mariadb")
-LARGE = 300_000
-ENOUGH_LOOKUPS = 3000
-STRANGERS = 10_000
+LARGE = at_length(300_000, otherwise=100_000)
+ENOUGH_LOOKUPS = LARGE // 100
+STRANGERS = at_length(10_000, otherwise=2000)
 
 
 def generated(kind: str) -> str:
