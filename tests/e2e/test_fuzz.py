@@ -19,11 +19,12 @@ from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, TOKEN, head, source, static_options
 from tests.e2e.running import Serving
 from tests.e2e.switching import check_answer
+from tests.lengths import at_length
 
 MARK = "fuzzmark"
 """In everything that is sent, so that it would be seen where it does not belong"""
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "1000"))
+INPUTS = int(os.environ.get("FUZZ_INPUTS", at_length(4000, otherwise=500)))
 """For each of two servers"""
 LONGEST = 30.0 * max(1, INPUTS / 2000)
 """Seconds after which no more is tried"""

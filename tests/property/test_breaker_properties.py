@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from proxy.breaker import REFILL, RESERVE, Breaker, Permit, RetryBudget, State
 from proxy.errors import CircuitOpen
+from tests.lengths import at_length
 
 FAILURES, PAUSE = 3, 5.0
 
@@ -86,7 +87,7 @@ class Breaking(RuleBasedStateMachine):
 
 
 TestBreaking = Breaking.TestCase
-TestBreaking.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestBreaking.settings = settings(max_examples=at_length(300, otherwise=100), stateful_step_count=60, deadline=None)
 
 
 @given(

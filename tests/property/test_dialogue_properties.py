@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.adapter import Adapter, AdapterError, By, Contact, CustomerNumber, PhoneNumber, Unavailable
 from proxy.deployment import Deployment
+from tests.lengths import at_length
 from tests.unit.talking import STEPS, CustomerBook, Talk, talkative
 
 CALLS = 6
@@ -59,7 +60,7 @@ turns = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=at_length(150, otherwise=75), deadline=None)
 @given(st.lists(turns, max_size=40), st.lists(st.integers(1, 40), max_size=4), st.integers(0, 40))
 def test_whatever_is_asked_in_whatever_order_the_answers_are_good_and_the_same_when_repeated(
     asked: list[tuple[int, int, dict[str, str]]], troubles: list[int], forgotten_at: int

@@ -15,6 +15,7 @@ from proxy.errors import AdapterError, Unavailable
 from proxy.model import Finding, Via
 from proxy.sources import Source, Sources
 from proxy.upstream import Limits
+from tests.lengths import at_length
 from tests.unit.fakes import NUMBER, OTHER_NUMBER, Stubborn, in_virtual_time, now, upstream
 
 LIVES = Lifetimes(ttl=20, negative_ttl=10, stale=60, refresh_ahead=5, recheck=4)
@@ -66,7 +67,7 @@ class Crm(Adapter):
         return answer
 
 
-@settings(max_examples=500)
+@settings(max_examples=at_length(500, otherwise=200))
 @given(steps=st.lists(STEP, max_size=60))
 @in_virtual_time
 async def test_what_is_known_is_kept_while_it_may_be_and_no_longer(*, steps: list[tuple[str, Any]]) -> None:

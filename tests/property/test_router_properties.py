@@ -19,6 +19,7 @@ from proxy.rules.manner import Manner
 from proxy.sources import Source, Sources
 from proxy.target import Target
 from proxy.upstream import Limits
+from tests.lengths import at_length
 from tests.property.strategies import (
     ANYTHING,
     CONTACTS,
@@ -81,7 +82,7 @@ def assert_can_be_sent(decision: Decision) -> None:
     assert_can_be_spoken(transfer.name)
 
 
-@settings(max_examples=300)
+@settings(max_examples=at_length(300, otherwise=150))
 @given(
     finding=st.lists(st.lists(ANYTHING, min_size=1, max_size=3), max_size=2),
     enriching=st.lists(st.lists(ANYTHING, min_size=1, max_size=2), max_size=1),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from proxy.cache import ContactCache, Entry
 from proxy.model import Contact
 from proxy.snapshot import Caps, Snapshot, SnapshotError, sealed_file
+from tests.lengths import at_length
 from tests.property.strategies import CONTACTS, foreign_numbers, home_numbers
 from tests.unit.fakes import AHMET, FakeClock
 
@@ -154,7 +155,7 @@ def refuses(raw: bytes) -> None:
     assert content_of(into) == before
 
 
-@settings(max_examples=500)
+@settings(max_examples=at_length(500, otherwise=200))
 @given(place=st.integers(0, len(RAW) - 1), bits=st.integers(1, 255))
 def test_any_byte_that_is_changed_is_seen(*, place: int, bits: int) -> None:
     changed = bytearray(RAW)
