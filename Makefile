@@ -11,6 +11,9 @@ BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.p
 .PHONY: run test chaos at-length soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
 
+# else each start of the command compiles all its modules, and tests start it some hundred times
+unexport PYTHONDONTWRITEBYTECODE
+
 run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 

@@ -21,15 +21,22 @@ TANIMA = (str(Path(sys.executable).parent / "tanima"),)
 PATIENCE = 20.0
 """Seconds until a test gives up on a process"""
 
+NOT_THERE = Path(__file__).parents[1] / "fixtures" / "not_there"
+QUICK_START = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "SSL_CERT_FILE": os.devnull,
+    "SSL_CERT_DIR": os.devnull,
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(NOT_THERE), os.environ.get("PYTHONPATH")])),
+}
+"""In the environment: a start costs a third less when it compiles none of our modules, reads none of this machine's
+certificate authorities, and loads nothing that only developers have
+"""
+
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment without settings of ours, and with warnings as errors.
-
-    A start costs a quarter less where it need not compile all our modules nor read all authorities of this machine.
-    """
+    """Return the environment without settings of ours, and with warnings as errors."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("TANIMA_")}
-    cheaper = {"PYTHONDONTWRITEBYTECODE": "", "SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-    return {**kept, **cheaper, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "", "COLUMNS": "200", **(more or {})}
+    return {**kept, **QUICK_START, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "", "COLUMNS": "200", **(more or {})}
 
 
 class Serving:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.running import QUICK_START
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _BLOCK = re.compile(
@@ -106,7 +108,8 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
 
 def run(command: str, folder: Path, **others: str) -> str:
     """Run a command as in a terminal, and return what it prints."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, **QUICK_START, "PATH": path, "COLUMNS": "80"}
     environment.pop("CI", None)
     done = subprocess.run(
         ["bash", "-c", command],
