@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export PATH := $(PATH):$(abspath $(VENV))/debian/usr/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
-BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py)
+BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py snapshot.py)
 
 .PHONY: run test chaos at-length soak bench parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
@@ -48,13 +48,13 @@ unit: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
 
 components: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e --ignore=tests/readme --ignore=tests/recipes
+	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e --ignore=tests/readme
 
 end-to-end: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py $(addprefix --ignore=,$(BESIDE))
 
 promises: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/recipes tests/e2e/test_logs_of_all_servers.py
+	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/e2e/test_logs_of_all_servers.py
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
