@@ -10,6 +10,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/deploy.md",
     "docs/dialogue.md",
+    "docs/console.md",
     "docs/monitoring.md",
     "docs/operation.md",
     "docs/probe.md",
