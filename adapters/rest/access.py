@@ -19,36 +19,38 @@ HOSTS = re.compile(r"(?:\*\.)?[\w-]+(?:\.[\w-]+)+|localhost")
 class Basic(AdapterConfig):
     """A user and a password, sent with each request."""
 
-    user: str
-    password: SecretStr
+    user: str = Field(description="Who logs in")
+    password: SecretStr = Field(description="His password")
 
 
 class SecretHeader(AdapterConfig):
     """A header of the CRM's own, with a key."""
 
-    name: HeaderName
-    value: SecretStr
+    name: HeaderName = Field(description="The header's name, such as X-Api-Key")
+    value: SecretStr = Field(description="The key that stands in it")
 
 
 class OAuth2(AdapterConfig):
     """An access token, asked for when there is none and renewed before it ends, one for all callers."""
 
-    grant: Literal["client_credentials", "refresh_token", "password"]
+    grant: Literal["client_credentials", "refresh_token", "password"] = Field(
+        description="What is shown to get a token: the client's secret, a longer-lived token, or a user's password"
+    )
     token_url: SecretStr = Field(description="http or https, where tokens are given")
-    method: Literal["POST", "GET"] = "POST"
-    format: Literal["form", "json"] = "form"
-    client_id: str
-    client_secret: SecretStr | None = None
+    method: Literal["POST", "GET"] = Field(default="POST", description="How a token is asked for")
+    format: Literal["form", "json"] = Field(default="form", description="How what is sent with a POST is written")
+    client_id: str = Field(description="By what the CRM knows this program")
+    client_secret: SecretStr | None = Field(default=None, description="The secret that belongs to client_id")
     client_auth: Literal["body", "basic"] = Field(
         default="body", description="Where client_id and client_secret are sent"
     )
-    refresh_token: SecretStr | None = None
-    user: str | None = None
-    password: SecretStr | None = None
+    refresh_token: SecretStr | None = Field(default=None, description="The first one; later ones are in token_file")
+    user: str | None = Field(default=None, description='Who logs in, with grant = "password"')
+    password: SecretStr | None = Field(default=None, description='His password, with grant = "password"')
     parameters: dict[str, Text] = Field(default={}, description="Sent with them: scope, redirect_uri and the like")
     token_file: str | None = Field(default=None, description="Where tokens are kept; a file that is made and replaced")
     lifetime: float = Field(default=3600, gt=0, description="Seconds, when the CRM does not say how long a token lives")
-    header: HeaderName = "Authorization"
+    header: HeaderName = Field(default="Authorization", description="Where the token goes")
     scheme: str = Field(default="Bearer", description="Before the token in the header")
     base_url: Expression | None = Field(
         default=None, description="In the answer with the token: scheme and host of the API"
@@ -130,5 +132,5 @@ class LoginRequest(RequestOptions):
 class Login(AdapterConfig):
     """Requests that are sent, in order, before the first lookup, and again when the log-in has ended."""
 
-    requests: list[LoginRequest] = Field(min_length=1)
+    requests: list[LoginRequest] = Field(min_length=1, description="What is sent, in order")
     lifetime: float | None = Field(default=None, gt=0, description="Seconds for which it is good; until refused")

@@ -59,10 +59,10 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     fields: dict[str, Expression] = Field(default={}, description="In the record: what the rules ask about")
     steps: list[Step] = Field(default=[], description="Further requests about the contact that was found")
     maps: dict[Name, Map] = Field(default={}, description="Lists that are read ahead; each adds the field of its name")
-    throttle: Throttle = Throttle()
+    throttle: Throttle = Field(default=Throttle(), description="How the CRM says that requests are too many")
     rate: Rate | None = Field(default=None, description="At most so many requests in so many seconds")
     connections: int = Field(default=20, ge=1, le=1000, description="To the CRM at the most")
-    tls: Tls | None = None
+    tls: Tls | None = Field(default=None, description="Certificates that are trusted, and one to show")
     proxy: SecretStr | None = Field(default=None, description="URL of an HTTP proxy on the way to the CRM")
     ping_url: SecretStr | None = Field(default=None, description="Asked to see whether the CRM lives; on the same host")
 

@@ -127,7 +127,7 @@ class Request:
 class RequestOptions(AdapterConfig):
     """What is sent. Its texts are templates."""
 
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST"] = Field(default="GET", description="How it is sent; body and form go with POST")
     url: SecretStr = Field(description="http or https, placeholders in path and query only")
     query: dict[str, Parameter] = Field(
         default={}, description="Parameters that are added to the URL, encoded; tables and lists as JSON"

@@ -89,8 +89,8 @@ class Throttle(AdapterConfig):
 class Rate(AdapterConfig):
     """At most so many requests in so many seconds."""
 
-    requests: int = Field(ge=1)
-    seconds: float = Field(default=1, gt=0)
+    requests: int = Field(ge=1, description="How many")
+    seconds: float = Field(default=1, gt=0, description="In how long")
 
 
 class Tls(AdapterConfig):
