@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
@@ -9,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from proxy.cli.main import main
 from tests.e2e.running import QUICK_START
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +23,7 @@ _BLOCK = re.compile(
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _LINK = re.compile(r"\]\(([^)]+)\)")
-_DURATIONS = re.compile(r" *[0-9]+\.[0-9]+ ?m?s\b")
+_DURATIONS = re.compile(r" *[0-9]+\.[0-9]+ ?m?s\b| \([0-9]+ ms\)")
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
@@ -92,11 +96,20 @@ def shown_and_printed(page: str, folder: Path, **environment: str) -> Iterator[t
     """Run each command that is shown, and yield it with the output that is shown and the one that it prints."""
     for block in blocks(page):
         for command, output in commands(block.text) if block.mark == "run" else ():
-            yield command, _same_each_time(output), _same_each_time(run(command, folder, **environment))
+            yield command, same_each_time(output), same_each_time(run(command, folder, **environment))
 
 
-def _same_each_time(output: str) -> str:
+def same_each_time(output: str) -> str:
+    """Return what a command prints without the times that it took, and without the ids that it made up."""
     return _UUID.sub("U", _DURATIONS.sub(" N", output))
+
+
+def printed_here(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run `tanima ...` without a process of its own, which must end well, and return what it prints."""
+    program, *arguments = shlex.split(command)
+    assert program == "tanima"
+    assert main(arguments) == 0, capsys.readouterr()
+    return same_each_time(capsys.readouterr().out)
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:

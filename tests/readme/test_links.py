@@ -8,14 +8,22 @@ PAGES = (
     "README.md",
     "README.tr.md",
     "CHANGELOG.md",
+    "docs/adapters.md",
+    "docs/configuration.md",
+    "docs/console.md",
     "docs/deploy.md",
     "docs/dialogue.md",
-    "docs/console.md",
+    "docs/getting-started.md",
+    "docs/index.md",
     "docs/monitoring.md",
     "docs/operation.md",
     "docs/probe.md",
+    "docs/recipes.md",
     "docs/rest.md",
+    "docs/rules.md",
+    "docs/security.md",
     "docs/sql.md",
+    "docs/upgrade.md",
 )
 
 
@@ -32,7 +40,8 @@ def test_links_within_the_repository_lead_to_a_file_and_to_a_heading(page: str) 
         target = (ROOT / page).parent / path if path else ROOT / page
         assert target.is_file(), link
         if wanted:
-            assert wanted in map(anchor, headings(target.read_text(encoding="utf-8"))), link
+            text = target.read_text(encoding="utf-8")
+            assert wanted in map(anchor, headings(text)) or f'<a id="{wanted}"></a>' in text, link
     assert len(inside) > 5 or page == "CHANGELOG.md"
 
 
