@@ -1,6 +1,6 @@
 # make run   serves on the sample CRM        make test   everything that is checked
 # make chaos tries every promise at length   make soak   an hour of mixed load     make bench   figures
-# make reference   makes the pages that come out of the code
+# make docs  builds the site in build/site   make reference   the pages that are made out of the code
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +9,7 @@ export PATH := $(PATH):$(abspath $(VENV))/debian/usr/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
 BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py snapshot.py)
 
-.PHONY: run test chaos at-length soak bench reference parts lint unit components end-to-end promises servers clean
+.PHONY: run test chaos at-length soak bench docs reference parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
 
 # else each start of the command compiles all its modules, and tests start it some hundred times
@@ -32,6 +32,10 @@ soak: $(VENV)/dev.stamp servers
 bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
 	$(BIN)/python tests/bench/snapshot.py
+
+# a link or an anchor that leads nowhere is an error
+docs: $(VENV)/dev.stamp
+	$(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
 
 reference: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/python docs/site/reference.py --write
