@@ -284,12 +284,14 @@ async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str]
     for _ in range(2):
         assert await manager.end(signal.SIGKILL) == -signal.SIGKILL
         await manager.start()
+        await calls.outcomes()  # whoever has waited for it is answered, or was refused
         await asyncio.sleep(0.3)
     killed = await calls.outcomes()
     begun = len(calls)
     for _ in range(2):
         assert await manager.end(signal.SIGTERM) == 0
         await manager.start()
+        await calls.outcomes()  # whoever has waited for it is answered, or was refused
         await asyncio.sleep(0.3)
     stopped = await calls.outcomes(begun)
     await calls.stop()
