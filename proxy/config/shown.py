@@ -50,7 +50,8 @@ class Shown:
             return self._table(value, written, path)
         if isinstance(value, Mapping) and isinstance(written, Mapping):
             return {key: self._as_written(value.get(key), below, (*path, str(key))) for key, below in written.items()}
-        if isinstance(value, list) and isinstance(written, list) and value and isinstance(value[0], BaseModel):
+        is_list_of_tables = isinstance(value, list) and value and isinstance(value[0], BaseModel)
+        if is_list_of_tables and isinstance(written, list) and "options" not in path:  # those may be thousands
             pairs = zip(value, written, strict=False)
             return [self._as_written(one, below, (*path, str(getattr(one, "name", "")))) for one, below in pairs]
         self._written.add(".".join(path))
