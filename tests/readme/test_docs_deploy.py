@@ -49,8 +49,8 @@ def test_all_that_the_image_is_made_of_is_there_and_is_enough_to_build_it() -> N
     assert sources == {
         "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *packages, ".ci/constraints.txt"
     }  # fmt: skip
-    (drivers,) = (rest.partition("=")[2].split(",") for name, rest in BUILD if name == "ARG")
-    assert set(drivers) == {*PROJECT["optional-dependencies"]} - {"mssql", "testing"}
+    (extras,) = (rest.partition("=")[2].split(",") for name, rest in BUILD if name == "ARG")
+    assert set(extras) == {*PROJECT["optional-dependencies"]} - {"mssql", "testing"}
 
 
 def test_both_stages_have_one_base_of_a_named_version_and_the_last_takes_only_the_environment() -> None:
