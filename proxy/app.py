@@ -244,7 +244,11 @@ class Server:
 
     async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
         """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""
-        listener = await asyncio.get_running_loop().run_in_executor(self._reading, self._listener_of_the_operator)
+        try:
+            listener = await asyncio.get_running_loop().run_in_executor(self._reading, self._listener_of_the_operator)
+        except Exception as exc:  # noqa: BLE001 - calls go on without it
+            self._watch.bug("admin", exc)
+            return
         server = self.operation.listening["admin"] = LimitedServer(listener)
         runner = web.ServerRunner(server)
         is_told = False

@@ -75,7 +75,10 @@ class ContactCache:
     def age(self, number: str, now: float) -> bool:
         """Let an entry be no longer fresh, and tell whether there was one. What is not a contact is dropped."""
         entry = self.peek(number)
-        if entry is None or entry.contact is None:
+        if entry is None or now >= entry.stale_until:
+            self.drop(number)
+            return False
+        if entry.contact is None:
             return self.drop(number)
         aged = replace(entry, fresh_until=min(entry.fresh_until, now), refresh_from=math.inf, recheck_from=-math.inf)
         Cache.__setitem__(self._entries, number, aged)

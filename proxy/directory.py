@@ -10,7 +10,7 @@ from proxy.detached import detach, wait_at_most
 from proxy.errors import AdapterError, CircuitOpen, DeadlineExceeded, Overloaded, Unavailable, without_frames
 from proxy.keys import CustomerNumber, Key
 from proxy.model import Asked, Contact, Finding, Via
-from proxy.phone import PhoneNumber
+from proxy.phone import PhoneNumber, parse_caller
 from proxy.sources import Sighting, Sources
 
 
@@ -100,14 +100,20 @@ class Directory:
         return Finding(landed.contact, Via.CRM, landed.ambiguous)
 
     def forget(self, number: PhoneNumber) -> bool:
-        """Drop what is known about a number, and tell whether anything was.
+        """Drop what is known about a number, and by others of the same contact, and tell whether anything was.
 
         A lookup that is under way will not bring it back. All that was found by customer numbers goes too: nobody can
         tell which of them is the same person.
         """
         self._drop_customer_numbers()
         flight = self._flights.pop(number, None)
-        return self.cache.drop(number.e164) or flight is not None
+        entry = self.cache.peek(number.e164)
+        was_known = self.cache.drop(number.e164) or flight is not None
+        for text in entry.contact.numbers if entry and entry.contact else ():
+            if isinstance(other := parse_caller(text, number.home), PhoneNumber):
+                self._flights.pop(other, None)
+                self.cache.drop(other.e164)
+        return was_known
 
     def peek(self, number: PhoneNumber) -> Entry | None:
         """Return what is kept of a number, fresh or stale, without counting that as use."""
@@ -124,13 +130,18 @@ class Directory:
         flight = self._flights.pop(number, None)
         return self.cache.age(number.e164, self._clock()) or flight is not None
 
-    async def invalidate_all(self) -> int:
-        """Do so with all numbers, by and by, as calls must not wait for it; return how many there were."""
+    async def invalidate_all(self, also: Callable[[str], None] = lambda _: None) -> int:
+        """Do so with all numbers, by and by, as calls must not wait for it; return how many there were.
+
+        `also` is done with each of them.
+        """
         self._drop_customer_numbers()
         self._flights.clear()
         count = 0
-        for part in self.cache.parts():
-            count += sum(self.cache.age(number, self._clock()) for number, _ in part)
+        for part in self.cache.parts(100):
+            for number, _ in part:
+                count += self.cache.age(number, self._clock())
+                also(number)
             await asyncio.sleep(0)
         return count
 

@@ -12,10 +12,14 @@
 A message is one sentence for an operator. It never holds a phone number, a name or a secret.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
+
+_MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
+_IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 
 
 class ProxyError(Exception):
@@ -38,7 +42,13 @@ class InvalidNumber(ProxyError):
 
 
 class AdapterError(ProxyError):
-    """A lookup ended without an answer, for a reason that will not pass by itself."""
+    """A lookup ended without an answer, for a reason that will not pass by itself.
+
+    What may be a phone number in the message is not told, whoever has written it.
+    """
+
+    def __str__(self) -> str:
+        return without_digits(super().__str__())
 
 
 class Unavailable(AdapterError):
@@ -62,6 +72,11 @@ class CircuitOpen(Unavailable):
 
 class Overloaded(Unavailable):
     """A source was not asked: as many lookups as it may have are under way."""
+
+
+def without_digits(text: str) -> str:
+    """Return a text without what may be a phone number."""
+    return _MANY_DIGITS.sub(lambda found: found[0] if _IP_ADDRESS.fullmatch(found[0]) else "***", text)
 
 
 def without_frames(error: E) -> E:

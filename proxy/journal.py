@@ -1,21 +1,26 @@
 """The last calls, with all that led to their decisions; failures outlive successes."""
 
+import math
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
 from proxy.actions import Transfer
-from proxy.model import FAILED_OPEN, Call, Outcome, Reason, Via
+from proxy.model import FAILED_OPEN, Call, Outcome, Reason, Via, as_text
 from proxy.phone import PhoneNumber
 from proxy.routing import Decision, Explanation, Routing
 from proxy.rules import explain
 
 KEPT = 1000
 """Calls of each sort that are kept."""
+
+_AFTER_RULES = frozenset(Reason) - {Reason.ASKED, Reason.ANSWERED, Reason.NO_ANSWER, Reason.REFUSED, Reason.BUG}
+"""Reasons of decisions without a rule, for which none of them has matched."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """What the id of a call is written like; another may be somebody's number."""
@@ -46,12 +51,27 @@ class Answered:
             return "failed"
         return "refused" if decision.reason is Reason.REFUSED else "good"
 
+    @property
+    def by_rules(self) -> bool:
+        """Tell whether rules were tried for it: not where a step or its answer says where the call goes."""
+        return bool(self.decision.rule) or self.decision.reason in _AFTER_RULES
+
     def explanation(self) -> Explanation | None:
         """Return all that led to the decision; None where it had nothing to go by."""
         knowledge, routing = self.decision.knowledge, self.routing
         if knowledge is None or routing is None:
             return None
-        return Explanation(knowledge, explain(knowledge.situation, routing.rules), self.decision)
+        considered = explain(knowledge.situation, routing.rules) if self.by_rules else []
+        return Explanation(knowledge, considered, self.decision)
+
+    def tried(self) -> list[tuple[str, bool]]:
+        """Return the rules that were tried, and whether each has matched: of an explanation, what costs nothing."""
+        if self.decision.knowledge is None or self.routing is None or not self.by_rules:
+            return []
+        names = [rule.name for rule in self.routing.rules]
+        matched = self.decision.rule
+        before = names[: names.index(matched)] if matched in names else names
+        return [(name, False) for name in before] + ([(matched, True)] if matched in names else [])
 
     def told(self) -> dict[str, Any]:
         """Return what may be told of it in one line, without a number, a name or a secret; None is unknown."""
@@ -94,14 +114,14 @@ class Journal:
     def __init__(self, kept: int = KEPT) -> None:
         self._entries = {sort: deque[Entry](maxlen=kept) for sort in ("failed", "good", "refused")}
         self._count = 0
-        self._erased_at = datetime.min.replace(tzinfo=UTC)
+        self._erased_at = -math.inf
 
     def __len__(self) -> int:
         return sum(map(len, self._entries.values()))
 
     def add(self, answered: Answered) -> None:
         """Keep a call; of its sort, the oldest may have to go for it. One that rang before an erase is not kept."""
-        if answered.at - timedelta(seconds=answered.seconds) <= self._erased_at:
+        if time.monotonic() - answered.seconds <= self._erased_at:
             return
         self._count += 1
         self._entries[answered.sort].append(Entry(self._count, answered))
@@ -123,7 +143,7 @@ class Journal:
         That is calls from it, calls of contacts that have it, and all in which something was keyed, since nobody can
         tell whose number that was.
         """
-        self._erased_at = datetime.now(UTC)
+        self._erased_at = time.monotonic()
         for sort, entries in self._entries.items():
             kept = (entry for entry in entries if not _may_be_about(entry.answered, number))
             self._entries[sort] = deque(kept, entries.maxlen)
@@ -136,4 +156,7 @@ def _may_be_about(answered: Answered, number: PhoneNumber) -> bool:
     if number == call.caller or call.heard.keyed or call.heard.said:
         return True
     contact = knowledge.situation.contact if knowledge else None
-    return contact is not None and (call.step > 1 or any(number.found_in(contact.numbers)))
+    if contact is None:
+        return False
+    texts = [*contact.numbers, *map(as_text, contact.fields.values())]
+    return call.step > 1 or any(number.found_in(texts))

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import re
 import select
 import sys
 import threading
@@ -17,15 +16,12 @@ from typing import Any, TextIO
 import structlog
 
 from proxy.breaker import State
-from proxy.errors import ProxyError
+from proxy.errors import ProxyError, without_digits
 from proxy.journal import Answered
 from proxy.model import Asked
 from proxy.upstream import Guarded
 
 Event = MutableMapping[str, Any]
-
-_MANY_DIGITS = re.compile(r"\+?[0-9](?:[0-9 .()-]*[0-9]){6,}")
-_IP_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 
 _OF_DIALOGUES = frozenset({"call_id", "step", "heard", "asks", "not_asked", "called", "line"})
 
@@ -244,14 +240,10 @@ def _without_values(_logger: object, _method: str, event: Event) -> Event:
         event["traceback"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     for key, value in event.items():
         if isinstance(value, str) and key != "call_id":
-            event[key] = _without_digits(value)
+            event[key] = without_digits(value)
         elif isinstance(value, list) and key != "traceback":
-            event[key] = [_without_digits(str(each)) for each in value]
+            event[key] = [without_digits(str(each)) for each in value]
     return event
-
-
-def _without_digits(text: str) -> str:
-    return _MANY_DIGITS.sub(lambda found: found[0] if _IP_ADDRESS.fullmatch(found[0]) else "***", text)
 
 
 def _headed(_logger: object, _method: str, event: Event) -> Event:

@@ -1,11 +1,13 @@
 """What an operator can see of a running server, and do with it."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from proxy import logs
+from proxy.adapter import Forgetting
 from proxy.config.load import Configuration
 from proxy.config.shown import Shown as ShownSettings
 from proxy.config.shown import rules_of
@@ -23,6 +25,8 @@ from proxy.upstream import Upstream
 from proxy.web.connections import LimitedServer
 from proxy.web.operated import Cached, Erased, Question, RuleShown, Shown, Tested
 
+VERSION = version("tanima")
+
 
 class Operation:
     """A running server, as the operator's address needs it. `deployment` is the one that counts now."""
@@ -36,13 +40,14 @@ class Operation:
         self.leaving: set[Upstream] = set()
         """Sources that are not in the configuration any more, and still have lookups under way"""
         self._keeper = keeper
+        self._testing = asyncio.Lock()
         self.change(deployment)
 
     def change(self, deployment: Deployment) -> None:
         """Go on with another deployment."""
         self.deployment = deployment
         self._configured_at = time.time()
-        self._shown = shown(deployment.configuration)
+        self._shown: Shown | None = None
 
     @property
     def region(self) -> str:
@@ -54,13 +59,13 @@ class Operation:
     def gauges(self) -> Gauges:
         deployment = self.deployment
         return Gauges(
-            version=version("tanima"),
+            version=VERSION,
             deadline=deployment.settings.switch.deadline,
             sources={
                 name: OneSource(*upstream.states(), upstream.under_way, upstream.most)
                 for name, upstream in deployment.upstreams.items()
             },
-            rules=[(rule.line, rule.name) for rule in self._shown.rules],
+            rules=[(rule.line, rule.name) for rule in self.shown().rules],
             flights=deployment.directory.flights,
             cached=len(deployment.directory.cache),
             cache_size=deployment.directory.cache.size,
@@ -74,6 +79,8 @@ class Operation:
         )
 
     def shown(self) -> Shown:
+        if self._shown is None:  # with many rules it takes a while, and calls would wait
+            self._shown = shown(self.deployment.configuration)
         return self._shown
 
     async def cached(self, number: PhoneNumber) -> Cached | None:
@@ -93,30 +100,41 @@ class Operation:
         return Erased(was_known, has_snapshot)
 
     async def invalidate(self, number: PhoneNumber | None) -> int:
-        deployment = self.deployment
-        deployment.dialogues.memory.clear()
         if number is None:
-            count = await deployment.directory.invalidate_all()
+            count = await self.deployment.directory.invalidate_all(self._forget_in_adapters)
         else:
-            for upstream in deployment.upstreams.values():
-                upstream.forget(number)
-            count = int(deployment.directory.invalidate(number))
+            count = int(self._invalidate(number))
         self.figures.events["invalidated"] += 1
         logs.invalidated(count, everything=number is None)
         return count
 
+    def _invalidate(self, number: PhoneNumber) -> bool:
+        for upstream in self.deployment.upstreams.values():
+            upstream.forget(number)
+        return self.deployment.directory.invalidate(number)
+
+    def _forget_in_adapters(self, e164: str) -> None:
+        keeping = [each for each in self.deployment.upstreams.values() if isinstance(each.adapter, Forgetting)]
+        if keeping and isinstance(number := parse_caller(e164, self.region), PhoneNumber):
+            for upstream in keeping:
+                upstream.forget(number)
+
     async def test(self, question: Question) -> Tested:
+        async with self._testing:  # so that they are one more lookup at a time for the CRM, and no more
+            return await self._test(question)
+
+    async def _test(self, question: Question) -> Tested:
         region, deployment, bugs = self.region, self.deployment, list[str]()
 
         def note_bug(where: str, exc: BaseException) -> None:
-            bugs.append(f"{where}: {type(exc).__name__}: {exc}")
+            bugs.append(f"{where}: {type(exc).__name__}")
 
         called = parse_caller(question.called, region) if question.called else None
         call = Call(parse_caller(question.number, region), question.at or datetime.now(UTC), called)
         number = call.caller if isinstance(call.caller, PhoneNumber) else None
         cached = await self.cached(number) if number is not None else None
-        if question.renew and number is not None:
-            deployment.directory.invalidate(number)
+        if question.renew and number is not None and question.key is None:
+            self._invalidate(number)
         else:
             deployment = deployment.apart(Observers(bug=note_bug))
         began = time.perf_counter()

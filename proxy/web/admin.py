@@ -15,6 +15,8 @@ from proxy.web.operated import Operated
 CONNECTIONS = 64
 """Connections at the most."""
 
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
@@ -90,8 +92,10 @@ class AdminListener:
         Who is logged in to the console may look, too. Whether we live, everybody may know.
         """
         brought = [*brought_in(request.headers)]
-        if request.path in OPEN or (request.path == INVALIDATE and is_right(brought, self._push_tokens)):
+        if request.path in OPEN:
             return True
+        if request.path == INVALIDATE and self._push_tokens:  # others may reach it then, by way of a server in front
+            return is_right(brought, self._push_tokens + self._tokens)
         if not self._tokens:
             return _is_meant_for_this_machine(request)
         is_looking = request.method == "GET" and self._console.session_of(request) is not None
@@ -99,7 +103,12 @@ class AdminListener:
 
 
 def _is_meant_for_this_machine(request: web.BaseRequest) -> bool:
-    """Tell whether Host says so: a name that somebody else's DNS leads here may have a browser of ours behind it."""
+    """Tell whether Host says so: a name that somebody else's DNS leads here may have a browser of ours behind it.
+
+    What a server in front has sent on is not, as far as that says so.
+    """
+    if any(name in request.headers for name in _FORWARDED):
+        return False
     host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
     return _is_this_machine(host.strip("[]"))
 

@@ -187,6 +187,13 @@ def test_an_aged_contact_is_stale_and_keeps_its_place() -> None:
     assert cache.peek(A) is None, "it was not used for longest"
 
 
+def test_what_is_gone_was_not_known() -> None:
+    cache = ContactCache(2)
+    cache.put(A, ENTRY)
+    assert not cache.age(A, 200)
+    assert len(cache) == 0
+
+
 def test_that_nobody_is_known_cannot_age() -> None:
     cache = ContactCache(2)
     cache.put(A, replace(ENTRY, contact=None))

@@ -65,17 +65,19 @@ async def test_what_was_found_by_customer_numbers_is_dropped_as_nobody_can_tell_
 @in_virtual_time
 async def test_all_can_be_invalidated_and_calls_need_not_wait_for_that() -> None:
     contacts, clock = directory(FakeAdapter(DOWN))
-    size = 3000
+    size = 300
     contacts.cache.resized(size)
     for number in range(size):
         contacts.cache.put(f"+90{number}", Entry(AHMET, clock.now + 100, clock.now + 1000))
-    invalidating = detach(contacts.invalidate_all())
+    also: list[str] = []
+    invalidating = detach(contacts.invalidate_all(also.append))
     turns = 0
     while not invalidating.done():
         turns += 1
         await asyncio.sleep(0)
     assert await invalidating == size
     assert turns > 2, "others had their turns between"
+    assert len(also) == size
     assert not any(entry.is_fresh(clock.now) for part in contacts.cache.parts() for _, entry in part)
     assert contacts.flights == 0
 
@@ -134,3 +136,14 @@ async def test_who_leaves_early_is_told_what_was_said_until_then() -> None:
     await asyncio.wait({with_answer})
     assert with_answer.exception() is not None
     assert outcomes(told) == [("crm", "unknown")]
+
+
+@in_virtual_time
+async def test_an_erased_number_is_gone_by_others_of_the_same_contact_too() -> None:
+    contact = Contact("Ahmet Yılmaz", numbers=("0530 123 45 67", "0532 111 22 33", "none at all"))
+    contacts, _ = directory(FakeAdapter(contact))
+    for number in (NUMBER, OTHER_NUMBER):
+        await contacts.find(number, 1)
+    assert contacts.forget(NUMBER)
+    assert contacts.peek(OTHER_NUMBER) is None
+    assert len(contacts.cache) == 0

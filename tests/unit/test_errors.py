@@ -1,4 +1,12 @@
-from proxy.errors import AdapterError, ConfigError, DeadlineExceeded, InvalidNumber, ProxyError, Unavailable
+from proxy.errors import (
+    AdapterError,
+    CircuitOpen,
+    ConfigError,
+    DeadlineExceeded,
+    InvalidNumber,
+    ProxyError,
+    Unavailable,
+)
 
 
 def test_a_config_error_carries_its_problems_and_prints_one_a_line() -> None:
@@ -17,3 +25,10 @@ def test_an_adapter_error_covers_trouble_that_may_pass_and_a_deadline_is_such_tr
     assert issubclass(DeadlineExceeded, Unavailable)
     assert issubclass(Unavailable, AdapterError)
     assert all(issubclass(error, ProxyError) for error in (AdapterError, ConfigError, InvalidNumber))
+
+
+def test_what_may_be_a_number_is_not_told_whoever_has_written_it() -> None:
+    for kind in (AdapterError, Unavailable, CircuitOpen):
+        assert str(kind("no answer for +90 530 123 45 67 from 192.0.2.10:8443 (HTTP 503)")) == (
+            "no answer for *** from 192.0.2.10:8443 (HTTP 503)"
+        )

@@ -1,7 +1,7 @@
 """The last calls: which are kept, for how long, and what is told of them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -139,11 +139,48 @@ def test_calls_in_which_somebody_may_have_been_named_go_with_any_number(
 def test_a_call_that_rang_before_an_erase_and_is_answered_after_it_is_not_kept() -> None:
     journal = Journal()
     journal.forget(parse_number("05329998877", "TR"))
-    now = datetime.now(UTC)
-    journal.add(replace(answered(), at=now, seconds=0.5))
+    journal.add(replace(answered(), seconds=0.5))
     assert len(journal) == 0
-    journal.add(replace(answered(), at=now + timedelta(seconds=1), seconds=0.5))
+    journal.add(replace(answered(), seconds=0.0))
     assert len(journal) == 1
+
+
+def test_a_clock_that_is_set_back_after_an_erase_keeps_no_call_out() -> None:
+    journal = Journal()
+    journal.forget(NUMBER)
+    journal.add(replace(answered(), seconds=0.0, at=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert len(journal) == 1
+
+
+def test_calls_of_a_contact_that_has_the_number_in_a_field_are_gone_too() -> None:
+    journal = Journal()
+    journal.add(answered(OTHER_NUMBER, contact=Contact("Ahmet Yılmaz", {"mobile": "0530 123 45 67", "vip": True})))
+    journal.forget(NUMBER)
+    assert len(journal) == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "rule", "tried"),
+    [
+        (Reason.RULE, "all", [("first", False), ("all", True)]),
+        (Reason.NO_RULE, "", [("first", False), ("all", False), ("last", False)]),
+        (Reason.CRM_FAILED, "", [("first", False), ("all", False), ("last", False)]),
+        (Reason.ASKED, "all", [("first", False), ("all", True)]),
+        (Reason.ASKED, "", []),
+        (Reason.ANSWERED, "", []),
+        (Reason.NO_ANSWER, "", []),
+        (Reason.REFUSED, "", []),
+    ],
+)
+def test_rules_are_told_of_where_they_were_tried(reason: Reason, rule: str, tried: list[tuple[str, bool]]) -> None:
+    given = answered(reason=reason)
+    all_of_them = tuple(replace(ROUTING.rules[0], name=name) for name in ("first", "all", "last"))
+    given = replace(given, decision=replace(given.decision, rule=rule), routing=replace(ROUTING, rules=all_of_them))
+    assert given.tried() == tried
+    explanation = given.explanation()
+    assert explanation is not None
+    assert bool(explanation.considered) == bool(tried)
+    assert replace(given, routing=None).tried() == []
 
 
 def test_a_line_of_a_call_tells_no_number_and_no_name() -> None:

@@ -57,6 +57,13 @@ async def unguarded(
     return await aiohttp_client(ListenerServer(AdminListener(operated, None, PUSH, bugs)))
 
 
+@pytest.fixture
+async def open_to_this_machine(
+    aiohttp_client: Callable[[ListenerServer], Awaitable[Client]], operated: FakeOperated, bugs: Bugs
+) -> Client:
+    return await aiohttp_client(ListenerServer(AdminListener(operated, None, None, bugs)))
+
+
 async def get(client: Client, path: str, **headers: str) -> tuple[int, str]:
     async with client.get(path, headers=headers or RIGHT) as response:
         return response.status, await response.text()
@@ -143,7 +150,8 @@ async def test_metrics_are_told_as_prometheus_reads_them(client: Client) -> None
 
 
 async def test_the_journal_is_a_line_for_each_call_the_oldest_first(client: Client, operated: FakeOperated) -> None:
-    operated.journal.add(answered(NUMBER, reason=Reason.RULE))
+    given = answered(NUMBER, reason=Reason.RULE)
+    operated.journal.add(replace(given, decision=replace(given.decision, rule="all")))
     operated.journal.add(answered(OTHER_NUMBER, reason=Reason.CRM_FAILED, via=Via.NONE, contact=None))
     operated.journal.add(Answered(None, Decision(Transfer(Target("queue", "200")), Reason.REFUSED), 0.001))
     status, text = await get(client, "/journal")
@@ -222,13 +230,30 @@ async def test_a_number_that_is_none_is_a_400(client: Client) -> None:
 
 
 async def test_somebody_elses_web_page_cannot_have_everything_looked_up_anew(
-    unguarded: Client, operated: FakeOperated
+    open_to_this_machine: Client, operated: FakeOperated
 ) -> None:
+    unguarded = open_to_this_machine
     status, told = await push(unguarded, "/invalidate?all=true")
     assert (status, told["error"].partition(" - ")[0]) == (403, "a number in the URL needs a token in a header")
     assert (await push(unguarded, data=b'{"all": true}', headers={"Content-Type": "text/plain"}))[0] == 415
     assert operated.invalidated == []
     assert await push(unguarded, json={"all": True}) == (200, {"known": 3})
+
+
+@pytest.mark.parametrize("brought", [{}, {"X-Token": "a-wrong-one-of-some-length"}, RIGHT])
+async def test_where_changes_are_pushed_with_a_token_none_is_taken_without_it(
+    unguarded: Client, operated: FakeOperated, brought: dict[str, str]
+) -> None:
+    for how in ({"json": {"all": True}}, {"params": {"all": "true"}}):
+        assert (await push(unguarded, headers=brought, **how))[0] == 403
+    assert operated.invalidated == []
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"])
+async def test_without_a_token_nobody_is_let_in_by_a_server_in_front(unguarded: Client, header: str) -> None:
+    for path in ("/", "/metrics", "/journal"):
+        assert (await get(unguarded, path, **{header: "192.0.2.10"}))[0] == 403
+    assert (await get(unguarded, "/livez", **{header: "192.0.2.10"}))[0] == 200
 
 
 async def test_who_may_push_may_do_nothing_else(client: Client, operated: FakeOperated) -> None:
