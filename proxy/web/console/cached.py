@@ -88,7 +88,7 @@ async def _page(  # noqa: PLR0913 - all that the page may show
     status: int = 200,
 ) -> View:
     found: Cached | None = await operated.cached(number) if number else None
-    contact: Told | None = contact_of(found.contact, number, operated.region) if found and found.contact else None
+    contact: Told | None = contact_of(found.contact, number) if found and found.contact else None
     return View(
         "cache.html",
         {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from proxy.web.console.masking import masked
 from proxy.web.console.now import SourceNow, sources_now
 from proxy.web.console.visit import View, Visit
-from proxy.web.console.way import masked
 from proxy.web.console.words import KINDS, NUMBER_TYPES, Words
 from proxy.web.operated import Operated, RuleShown
 

@@ -1,27 +1,21 @@
 """The way of a call as a picture: what was read, who was asked and for how long, which rule matched, where it went."""
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.actions import Action, Transfer
 from proxy.journal import Answered, Entry
 from proxy.model import Asked, Contact, Reason, as_text
-from proxy.phone import Caller, Extension, PhoneNumber, Unreadable, numbers_in
+from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
 from proxy.routing import Decision, Explanation
 from proxy.rules import Considered
+from proxy.web.console.masking import answer_without_numbers, masked, without_numbers
 from proxy.web.console.whys import in_turkish
 from proxy.web.console.words import BECAUSE, HEARD, NUMBER_TYPES, Words
 from proxy.web.operated import Operated, Tested
 
-FEW_DIGITS = 7
-"""In a field with fewer, no phone number is looked for."""
-
 IN_TIME = 0.97
 """Of the deadline; a call that took longer was not answered because the last source had answered."""
-
-_RUN_OF_DIGITS = re.compile(r"\+?[0-9(][0-9 ()/.-]{5,}[0-9]")
 
 _GOOD = frozenset({"found", "completed", "enriched"})
 _BAD = frozenset({"failed", "incomplete"})
@@ -132,6 +126,7 @@ def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
     """Return the way of a call that nobody made."""
     explanation = tested.explanation
     called = explanation.knowledge.situation.call.called
+    target = _target_of(explanation.decision)
     return _way(
         Story(
             explanation.decision,
@@ -141,7 +136,7 @@ def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
             tested.began,
             tested.seconds,
             tested.bugs,
-            {dialect: _pretty(answer) for dialect, answer in tested.answers.items()},
+            {dialect: answer_without_numbers(answer, target) for dialect, answer in tested.answers.items()},
         ),
         operated,
         words,
@@ -177,26 +172,6 @@ def caller_in_words(caller: Caller, words: Words, *, typed: bool) -> str:
             return words.say("a withheld number")
 
 
-def masked(text: str) -> str:
-    """Return a text with all digits hidden but the last two."""
-    digits = sum(character.isdigit() for character in text)
-    shown, seen = "", 0
-    for character in text:
-        seen += character.isdigit()
-        shown += "•" if character.isdigit() and seen <= digits - 2 else character
-    return shown
-
-
-def without_numbers(text: str, region: str) -> str:
-    """Return a text in which of phone numbers only the last digits stand."""
-
-    def hidden(match: re.Match[str]) -> str:
-        is_long = sum(map(str.isdigit, match[0])) >= FEW_DIGITS
-        return masked(match[0]) if is_long and any(True for _ in numbers_in(match[0], region)) else match[0]
-
-    return _RUN_OF_DIGITS.sub(hidden, text)
-
-
 def action_in_words(action: Action, words: Words) -> str:
     """Return what the caller hears."""
     if not isinstance(action, Transfer):
@@ -204,6 +179,10 @@ def action_in_words(action: Action, words: Words) -> str:
     if action.phrase:
         return f"“{action.phrase}” ({action.language})"
     return words.say("a greeting for {name}", name=action.name) if action.name else words.say("no greeting")
+
+
+def _target_of(decision: Decision) -> str:
+    return str(decision.action.target) if isinstance(decision.action, Transfer) else ""
 
 
 def _way(story: Story, operated: Operated, words: Words) -> Way:
@@ -225,23 +204,23 @@ def _way(story: Story, operated: Operated, words: Words) -> Way:
         deadline=gauges.deadline,
         stretches=stretches,
         axis=axis,
-        target=str(action.target) if isinstance(action, Transfer) else "",
+        target=_target_of(decision),
         asks=decision.step,
         because=words.say(because, rule=decision.rule) if decision.rule else words.say(because),
-        failure=knowledge.failure if knowledge else "",
+        failure=without_numbers(knowledge.failure) if knowledge else "",
         heard=words.say(HEARD[decision.heard]) if decision.heard else "",
-        said=without_numbers(action_in_words(action, words), operated.region),
-        contact=contact_of(contact, caller, operated.region) if contact else None,
+        said=without_numbers(action_in_words(action, words)),
+        contact=contact_of(contact, caller) if contact else None,
         standing=knowledge.situation.standing.value if knowledge else "",
-        considered=[_tried(one, operated.region, words) for one in explanation.considered] if explanation else (),
+        considered=[_tried(one, words) for one in explanation.considered] if explanation else (),
         is_explained=explanation is not None,
         bugs=story.bugs,
         answers=story.answers,
     )
 
 
-def _tried(considered: Considered, region: str, words: Words) -> Tried:
-    why = without_numbers(considered.why, region)
+def _tried(considered: Considered, words: Words) -> Tried:
+    why = without_numbers(considered.why)
     turkish = in_turkish(why) if words.language == "tr" else ""
     return Tried(considered.rule, considered.outcome, turkish or why, is_english=not turkish)
 
@@ -277,7 +256,15 @@ def _stretches(
         level = "good" if one.outcome in _GOOD else "bad" if one.outcome in _BAD else "fair" if was_asked else "idle"
         seconds = one.seconds if was_asked else None
         stretches.append(
-            Stretch(one.source, one.outcome, level, seconds, one.note, percent(start), width if was_asked else 0.0)
+            Stretch(
+                one.source,
+                one.outcome,
+                level,
+                seconds,
+                without_numbers(one.note),
+                percent(start),
+                width if was_asked else 0.0,
+            )
         )
     told = {one.source for one in asked}
     stretches += [Stretch(name, "not asked", "idle", None) for name in sources if name not in told]
@@ -286,15 +273,11 @@ def _stretches(
     return Axis(whole, percent(deadline), percent(story.seconds), marks), stretches
 
 
-def contact_of(contact: Contact, caller: Caller | None, region: str) -> Told:
+def contact_of(contact: Contact, caller: Caller | None) -> Told:
     """Return what is shown of a contact: of phone numbers only the last digits."""
     about = {"id": contact.id, "name": contact.name, "customer_number": contact.customer_number}
     values = {name: value for name, value in about.items() if value}
     values |= {name: as_text(value) for name, value in contact.fields.items()}
-    told = [(name, without_numbers(value, region)) for name, value in values.items()]
+    told = [(name, without_numbers(value)) for name, value in values.items()]
     own = set(caller.found_in(contact.numbers)) if isinstance(caller, PhoneNumber) else set()
     return Told(told, [(masked(number), number in own) for number in contact.numbers])
-
-
-def _pretty(answer: str) -> str:
-    return json.dumps(json.loads(answer), ensure_ascii=False, indent=2)

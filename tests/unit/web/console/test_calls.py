@@ -6,7 +6,6 @@ from proxy.journal import Answered
 from proxy.model import Asked, Via
 from proxy.phone import Extension, Unreadable, Withheld
 from proxy.web.console.calls import ON_A_PAGE
-from proxy.web.console.way import masked
 from tests.operated import AHMET, PLAIN, answered, dialogue, failed, refused
 from tests.unit.fakes import OTHER_NUMBER
 from tests.unit.web.console.browsing import Browser
@@ -101,7 +100,7 @@ async def test_the_way_of_a_call(browser: Browser) -> None:
         "The cache had nothing fresh, so the sources were asked.",
         "crm found 187 ms 2 contacts, of which 1 has the number",
         "extensions fields added 21 ms",
-        "name Ahmet Yılmaz customer_number 0012345 tier gold balance 1250.5",
+        "name Ahmet Yılmaz customer_number •••••45 tier gold balance 1250.5",
         "mobile •••• ••• •• 33 note –",
         "numbers +•• ••• ••• •• 67 the caller's •••• ••• •• 10",
         "gold matched own agent not tried blocked not tried",
@@ -185,10 +184,3 @@ async def test_the_steps_of_a_dialogue(browser: Browser) -> None:
 async def test_a_dialogue_of_which_only_one_step_is_left(browser: Browser) -> None:
     browser.operated.answer(dialogue()[1])
     assert "All steps of this call" not in (await browser.get("/calls/1")).text
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"), [("0530 123 45 67", "•••• ••• •• 67"), ("7", "7"), ("no digit", "no digit")]
-)
-def test_masking(text: str, shown: str) -> None:
-    assert masked(text) == shown

@@ -1,6 +1,7 @@
 """A number is tested."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import datetime
 
@@ -117,6 +118,21 @@ async def test_the_cache_has_something_stale(browser: Browser) -> None:
 async def test_bugs_on_the_way_are_told(browser: Browser) -> None:
     browser.operated.bugs = ("crm: KeyError: 'tier'",)
     assert "A bug: crm: KeyError: 'tier'" in (await browser.post("/test", {"number": SPELLED})).text
+
+
+async def test_what_the_switch_is_told_has_no_number_but_in_its_target(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = await browser.operated.test(Question(SPELLED))
+    target = Target.parse("external/02125551010")
+    explanation = replace(tested.explanation, decision=replace(tested.explanation.decision, action=Transfer(target)))
+    told = {"transfer": [{"target": str(target), "phrase": "Ahmet 0532\u00a0111\u00a022\u00a033", "step": 1}]}
+    answers = {"santral-programlama": json.dumps(told)}
+    answer = asyncio.get_running_loop().create_future()
+    answer.set_result(replace(tested, explanation=explanation, answers=answers))
+    monkeypatch.setattr(browser.operated, "test", lambda _: answer)
+    text = (await browser.post("/test", {"number": SPELLED})).text
+    assert f'"target": "{target}", "phrase": "Ahmet •••• ••• •• 33", "step": 1' in text
 
 
 @pytest.mark.parametrize(("number", "told"), [("", "a withheld number"), ("1003", "extension 1003")])

@@ -13,7 +13,6 @@ from proxy.rules.hours import Hours
 from proxy.rules.situation import CallerIs, Condition, Dialled, During, FieldIs, FromCountry, NumberTypeIs, Outside
 from proxy.rules.template import TargetTemplate
 from proxy.web.console import whys
-from proxy.web.console.way import without_numbers
 from proxy.web.console.whys import in_turkish
 from tests.unit.fakes import AHMET, call, known, unknown
 
@@ -99,17 +98,3 @@ def test_what_nobody_has_said_yet() -> None:
 def test_there_is_a_word_for_all_of_them() -> None:
     assert whys._STANDINGS.keys() == set(Standing)
     assert whys._TYPES.keys() == set(NUMBER_TYPES.values())
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ('mobile is "0532 111 22 33", wanted present', 'mobile is "•••• ••• •• 33", wanted present'),
-        ("phone is 905321112233, wanted 1", "phone is ••••••••••33, wanted 1"),
-        ("balance is 1250000000, wanted below 5", "balance is 1250000000, wanted below 5"),
-        ("since 2026-11-28", "since 2026-11-28"),
-        ("12 of 34", "12 of 34"),
-    ],
-)
-def test_no_number_is_told(text: str, shown: str) -> None:
-    assert without_numbers(text, "TR") == shown
