@@ -122,11 +122,30 @@ async def configuration(operated: Operated, _: Visit) -> View:
 
 def tables(sections: Mapping[str, Any], written: frozenset[str]) -> Iterator[Table]:
     """Yield the tables of a TOML in their order."""
+    keys = _Written(written)
     for name, value in sections.items():
-        yield from _tables(name, name, value, written)
+        yield from _tables(name, name, value, keys)
 
 
-def _tables(title: str, path: str, value: Any, written: frozenset[str]) -> Iterator[Table]:  # noqa: ANN401 - of any type
+class _Written:
+    """The keys that were given, and all that is above or below one."""
+
+    def __init__(self, paths: frozenset[str]) -> None:
+        self._paths = paths
+        self._above = {above for path in paths for above in _ways_to(path)}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._above or any(above in self._paths for above in _ways_to(path))
+
+
+def _ways_to(path: str) -> Iterator[str]:
+    """Yield a path, and all above it."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def _tables(title: str, path: str, value: Any, written: _Written) -> Iterator[Table]:  # noqa: ANN401 - of any type
     if _is_list_of_tables(value):
         for table in value:
             yield from _table(f"[[{title}]]", title, f"{path}.{table.get('name', '')}", table, written)
@@ -136,17 +155,13 @@ def _tables(title: str, path: str, value: Any, written: frozenset[str]) -> Itera
         yield Table("", [Setting(title, in_toml(value), path in written)])
 
 
-def _table(heading: str, title: str, path: str, table: Mapping[str, Any], written: frozenset[str]) -> Iterator[Table]:
+def _table(heading: str, title: str, path: str, table: Mapping[str, Any], written: _Written) -> Iterator[Table]:
     has_own = title.count(".") < DEPTH - 1
     below = {key for key, value in table.items() if has_own and _needs_a_heading(heading, value)}
     own = {key: value for key, value in sorted(table.items(), key=lambda each: each[0] != "name") if key not in below}
     yield Table(
         heading,
-        [
-            Setting(key, in_toml(value), _is_written(f"{path}.{key}", written))
-            for key, value in own.items()
-            if value is not None
-        ],
+        [Setting(key, in_toml(value), f"{path}.{key}" in written) for key, value in own.items() if value is not None],
         [key for key, value in own.items() if value is None],
     )
     for key, value in table.items():
@@ -160,10 +175,6 @@ def _needs_a_heading(heading: str, value: object) -> bool:
         line = in_toml(value)
         return not heading.startswith("[[") or len(line) > LONGEST_LINE or "\n" in line
     return _is_list_of_tables(value)
-
-
-def _is_written(path: str, written: frozenset[str]) -> bool:
-    return any(path == each or path.startswith(f"{each}.") or each.startswith(f"{path}.") for each in written)
 
 
 def _is_list_of_tables(value: object) -> bool:

@@ -1,5 +1,6 @@
 """Sources, rules and settings, as they are shown."""
 
+import time
 from typing import Any
 
 import pytest
@@ -122,6 +123,16 @@ def test_tables_of_a_toml() -> None:
     ]
     switch = next(tables(sections, WRITTEN))
     assert switch.unset == ["service_url"]
+
+
+def test_a_thousand_rules_are_shown_at_once() -> None:
+    rules = [{"name": f"{n}", "when": {"tier": f"{n}"}, "target": "queue/201"} for n in range(1000)]
+    written = frozenset(f"rules.{n}.{key}" for n in range(1000) for key in ("name", "when.tier", "target"))
+    began = time.process_time()
+    shown = list(tables({"rules": rules}, written))
+    assert time.process_time() - began < 0.2
+    assert len(shown) == 1000
+    assert all(setting.is_written for table in shown for setting in table.settings)
 
 
 @pytest.mark.parametrize(
