@@ -135,7 +135,7 @@ def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
             caller_in_words(called, words, typed=True) if called else "",
             tested.began,
             tested.seconds,
-            tested.bugs,
+            list(map(_without_text, tested.bugs)),
             {dialect: answer_without_numbers(answer, target) for dialect, answer in tested.answers.items()},
         ),
         operated,
@@ -179,6 +179,11 @@ def action_in_words(action: Action, words: Words) -> str:
     if action.phrase:
         return f"“{action.phrase}” ({action.language})"
     return words.say("a greeting for {name}", name=action.name) if action.name else words.say("no greeting")
+
+
+def _without_text(bug: str) -> str:
+    """Return where a bug is, and of which type; its text may have what the CRM has answered."""
+    return ": ".join(bug.split(": ")[:2])
 
 
 def _target_of(decision: Decision) -> str:
