@@ -156,6 +156,7 @@ class SampleOperated:
     error: Exception | None = None
     shown_now: Shown = SHOWN
     bugs: tuple[str, ...] = ()
+    configured_at: float = 1_750_000_000.0
     region: str = "TR"
 
     def gauges(self) -> Gauges:
@@ -173,7 +174,7 @@ class SampleOperated:
             connections={"switch": 4, "admin": 1},
             connections_most=2000,
             journal=len(self.journal),
-            configured_at=1795899600.0,
+            configured_at=self.configured_at,
             snapshot_at=None,
             is_refused=self.is_refused,
         )

@@ -17,6 +17,9 @@ from proxy.web.operated import Operated, Tested
 IN_TIME = 0.97
 """Of the deadline; a call that took longer was not answered because the last source had answered."""
 
+SHORTEST = 0.001
+"""Seconds of an axis at the least."""
+
 _GOOD = frozenset({"found", "completed", "enriched"})
 _BAD = frozenset({"failed", "incomplete"})
 
@@ -51,7 +54,7 @@ class Axis:
     """The time of a call; all but `seconds` in percent of the width."""
 
     seconds: float
-    deadline: float
+    deadline: float | None
     answered: float
     marks: Sequence[tuple[float, str]]
 
@@ -75,7 +78,8 @@ class Way:
     rang: str
     decision: Decision
     seconds: float
-    deadline: float
+    deadline: float | None
+    """None for a call of an older configuration"""
     stretches: Sequence[Stretch]
     axis: Axis
     target: str
@@ -97,13 +101,14 @@ class Way:
     @property
     def is_late(self) -> bool:
         """Whether it took longer than the switch may be kept waiting."""
-        return self.seconds > self.deadline
+        return self.deadline is not None and self.seconds > self.deadline
 
 
 def way_of_entry(entry: Entry, operated: Operated, words: Words) -> Way:
     """Return the way of a call that was answered."""
-    answered = entry.answered
-    deadline = operated.gauges().deadline
+    answered, gauges = entry.answered, operated.gauges()
+    is_of_now = answered.at.timestamp() > gauges.configured_at
+    deadline = gauges.deadline if is_of_now else None
     knowledge = answered.decision.knowledge
     began = _began(answered, deadline, knowledge.asked if knowledge else ())
     explanation = answered.explanation()
@@ -116,15 +121,16 @@ def way_of_entry(entry: Entry, operated: Operated, words: Words) -> Way:
             caller_in_words(call.called, words, typed=False) if call and call.called else "",
             began,
             answered.seconds,
+            deadline,
+            list(gauges.sources) if is_of_now else (),
         ),
-        operated,
         words,
     )
 
 
 def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
     """Return the way of a call that nobody made."""
-    explanation = tested.explanation
+    explanation, gauges = tested.explanation, operated.gauges()
     called = explanation.knowledge.situation.call.called
     target = _target_of(explanation.decision)
     return _way(
@@ -135,10 +141,11 @@ def way_of_test(tested: Tested, operated: Operated, words: Words) -> Way:
             caller_in_words(called, words, typed=True) if called else "",
             tested.began,
             tested.seconds,
+            gauges.deadline,
+            list(gauges.sources),
             list(map(_without_text, tested.bugs)),
             {dialect: answer_without_numbers(answer, target) for dialect, answer in tested.answers.items()},
         ),
-        operated,
         words,
     )
 
@@ -153,6 +160,10 @@ class Story:
     called: str
     began: float
     seconds: float
+    deadline: float | None
+    """As far as it is known what was in force"""
+    sources: Sequence[str]
+    """Likewise"""
     bugs: Sequence[str] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
 
@@ -190,12 +201,12 @@ def _target_of(decision: Decision) -> str:
     return str(decision.action.target) if isinstance(decision.action, Transfer) else ""
 
 
-def _way(story: Story, operated: Operated, words: Words) -> Way:
-    gauges, decision, explanation = operated.gauges(), story.decision, story.explanation
+def _way(story: Story, words: Words) -> Way:
+    decision, explanation = story.decision, story.explanation
     knowledge = explanation.knowledge if explanation else decision.knowledge
     contact = knowledge.situation.contact if knowledge else None
     asked = knowledge.asked if knowledge else ()
-    axis, stretches = _stretches(story, asked, list(gauges.sources), gauges.deadline, words)
+    axis, stretches = _stretches(story, asked, words)
     action = decision.action
     because = BECAUSE[Reason.RULE if decision.rule else decision.reason]
     caller = knowledge.situation.call.caller if knowledge else None
@@ -206,7 +217,7 @@ def _way(story: Story, operated: Operated, words: Words) -> Way:
         rang=f"{knowledge.situation.call.at.astimezone():%Y-%m-%d %H:%M:%S}" if knowledge else "",
         decision=decision,
         seconds=story.seconds,
-        deadline=gauges.deadline,
+        deadline=story.deadline,
         stretches=stretches,
         axis=axis,
         target=_target_of(decision),
@@ -230,7 +241,7 @@ def _tried(considered: Considered, words: Words) -> Tried:
     return Tried(considered.rule, considered.outcome, turkish or why, is_english=not turkish)
 
 
-def _began(answered: Answered, deadline: float, asked: Iterable[Asked]) -> float:
+def _began(answered: Answered, deadline: float | None, asked: Iterable[Asked]) -> float:
     """Return when a call came, in the seconds of what was asked for it.
 
     It was answered when the last source had answered, unless its deadline came first. A lookup that another call had
@@ -239,16 +250,14 @@ def _began(answered: Answered, deadline: float, asked: Iterable[Asked]) -> float
     told = list(asked)
     if not told:
         return 0.0
-    if answered.seconds >= IN_TIME * deadline:
+    if deadline is not None and answered.seconds >= IN_TIME * deadline:
         return min(one.began for one in told)
     return max(one.began + one.seconds for one in told) - answered.seconds
 
 
-def _stretches(
-    story: Story, asked: Sequence[Asked], sources: Sequence[str], deadline: float, words: Words
-) -> tuple[Axis, Sequence[Stretch]]:
+def _stretches(story: Story, asked: Sequence[Asked], words: Words) -> tuple[Axis, Sequence[Stretch]]:
     ends = [one.began + one.seconds - story.began for one in asked]
-    whole = 1.06 * max(deadline, story.seconds, *ends) if ends else 1.06 * max(deadline, story.seconds)
+    whole = 1.06 * max(story.deadline or SHORTEST, story.seconds, *ends)
 
     def percent(seconds: float) -> float:
         return round(100 * max(0.0, seconds) / whole, 2)
@@ -272,10 +281,11 @@ def _stretches(
             )
         )
     told = {one.source for one in asked}
-    stretches += [Stretch(name, "not asked", "idle", None) for name in sources if name not in told]
+    stretches += [Stretch(name, "not asked", "idle", None) for name in story.sources if name not in told]
     step = next((step for step in (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0) if whole / step <= 6), 30.0)  # noqa: PLR2004
     marks = [(percent(step * place), words.span(step * place)) for place in range(1, int(whole / step) + 1)]
-    return Axis(whole, percent(deadline), percent(story.seconds), marks), stretches
+    deadline = None if story.deadline is None else percent(story.deadline)
+    return Axis(whole, deadline, percent(story.seconds), marks), stretches
 
 
 def contact_of(contact: Contact, caller: Caller | None) -> Told:

@@ -1,5 +1,7 @@
 """The journal: which calls are shown, and one of them in all its steps."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from proxy.journal import Answered
@@ -132,6 +134,19 @@ async def test_a_call_that_failed_and_was_late(browser: Browser) -> None:
     assert "This took longer than the switch may be kept waiting (1.50 s)." in text
     assert "extensions not asked" in text
     assert "gold did not match is for known callers, this one is unclear" in text
+
+
+async def test_a_call_is_not_judged_by_a_later_configuration(browser: Browser) -> None:
+    browser.operated.configured_at = datetime.now(UTC).timestamp() + 60
+    for one in (failed(seconds=1.7), answered(via=Via.CACHE), answered(seconds=0.0, said=())):
+        browser.operated.answer(one)
+    page = await browser.get("/calls/1")
+    assert "Took: 1.70 s The caller hears" in page.text
+    assert "kept waiting" not in page.text
+    assert 'class="deadline"' not in page.html
+    assert "extensions" not in page.text
+    assert "No source was asked." in (await browser.get("/calls/2")).text
+    assert "No source was asked." in (await browser.get("/calls/3")).text
 
 
 async def test_why_a_rule_did_not_match_is_told_in_turkish_too(browser: Browser) -> None:
