@@ -113,6 +113,8 @@ def sources_now(operated: Operated, gauges: Gauges) -> list[SourceNow]:
 def _source(figures: Figures, name: str, one: OneSource, now: float) -> SourceNow:
     of = figures.of(name)
     is_left_alone = one.state in _LEFT_ALONE
+    # what was noted of a source that a reload has replaced is still there
+    reason = of.left_alone if one.state is not State.CLOSED or one.completing is not State.CLOSED else ""
     has_trouble = one.state is State.HALF_OPEN or one.completing is not State.CLOSED
     return SourceNow(
         name=name,
@@ -125,8 +127,8 @@ def _source(figures: Figures, name: str, one: OneSource, now: float) -> SourceNo
         p99=of.quantile(0.99),
         error=of.error,
         error_age=now - of.error_at,
-        since=words.before_now(now - of.left_alone_at) if of.left_alone else None,
-        why=of.left_alone,
+        since=words.before_now(now - of.left_alone_at) if reason else None,
+        why=reason,
         of=of,
     )
 

@@ -75,6 +75,14 @@ async def test_a_source_of_which_nobody_has_said_why(browser: Browser) -> None:
     assert "crm is left alone. Callers" in (await browser.get("/")).text
 
 
+async def test_a_source_that_was_left_alone_before_it_was_replaced(browser: Browser) -> None:
+    browser.operated.figures.note_guarded("crm", "no answer within 0.6 s", browser.operated.now() - 90)
+    for path in ("/", "/sources"):
+        text = (await browser.get(path)).text
+        assert "since" not in text.replace("since the start", "")
+        assert "no answer within 0.6 s" not in text
+
+
 async def test_a_failure_counts_for_a_minute(browser: Browser) -> None:
     operated = browser.operated
     operated.figures.count_source(Asked("crm", "failed", 0.6, "HTTP 503"), operated.now() - 20)
