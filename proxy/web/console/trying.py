@@ -19,6 +19,9 @@ from proxy.web.operated import Operated, Question
 
 RECENT_CALLS = 10
 
+YEARS = range(1970, 2200)
+"""In which a call may be; hours are reckoned with some more."""
+
 FIELDS = ("number", "called", "at", "key", "renew")
 
 
@@ -71,7 +74,7 @@ def _is_same(one: Decision, other: Decision) -> bool:
 
 
 def _question(typed: Mapping[str, str], region: str, words: Words) -> Question | Wrong:
-    problems, at, key = {}, None, None
+    problems, key = {}, None
     for name in ("number", "called"):
         caller = parse_caller(typed[name][: LONGEST_TEXT + 1], region)
         if isinstance(caller, Unreadable):
@@ -81,11 +84,9 @@ def _question(typed: Mapping[str, str], region: str, words: Words) -> Question |
                 text=typed[name],
                 why=words.say(caller.why),
             )
-    if typed["at"]:
-        try:
-            at = datetime.fromisoformat(typed["at"]).astimezone()
-        except (ValueError, OverflowError):
-            problems["at"] = words.say("This is no time. Allowed: such as 2026-12-31T09:00.")
+    at = _time(typed["at"])
+    if typed["at"] and at is None:
+        problems["at"] = words.say("This is no time. Allowed: such as 2026-12-31T09:00, from 1970 to 2199.")
     if typed["key"]:
         try:
             key = CustomerNumber(typed["key"])
@@ -94,3 +95,11 @@ def _question(typed: Mapping[str, str], region: str, words: Words) -> Question |
     return (
         Wrong(problems) if problems else Question(typed["number"], typed["called"], at, key, renew=bool(typed["renew"]))
     )
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.astimezone() if at.year in YEARS else None
