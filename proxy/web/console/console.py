@@ -147,16 +147,16 @@ class Console:
         following = form.get("next", "")
         if self._sessions.token is None:
             return _see(self._own(following))
-        if not self._sessions.may_guess(request, self._operated.now()):
-            problem = visit.words.say("Too many tries. Wait for ten seconds, and try again.")
-            response = self._text(View("login.html", {"next": following, "problem": problem}, 429), visit)
-            response.headers["Retry-After"] = "10"
+        if self._sessions.is_right(form.get("token", "")):  # whoever else guesses from the same address
+            response = _see(self._own(following))
+            keep(request, response, self._sessions.begin())
             return response
-        if not self._sessions.is_right(request, form.get("token", "")):
+        if self._sessions.may_guess(request, self._operated.now()):
             problem = visit.words.say("This is not the token. It stands in the configuration, as admin.token.")
             return self._text(View("login.html", {"next": following, "problem": problem}, 403), visit)
-        response = _see(self._own(following))
-        keep(request, response, self._sessions.begin())
+        problem = visit.words.say("This is not the token, as those before. Wait for ten seconds, and try again.")
+        response = self._text(View("login.html", {"next": following, "problem": problem}, 429), visit)
+        response.headers["Retry-After"] = "10"
         return response
 
     # ------------------------------------------------------------------ what is answered

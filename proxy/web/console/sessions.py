@@ -61,16 +61,13 @@ class Sessions:
         signed = f"{int(time.time()) + LASTS}.{nonce}"
         return self._session(f"{signed}.{self._mac('session', signed)}", nonce, is_new=True)
 
-    def may_guess(self, request: web.BaseRequest, now: float) -> bool:
-        """Tell whether an address may try a token."""
-        return self._guesses.admit(_who(request), now)
+    def is_right(self, token: str) -> bool:
+        """Tell whether this is the token, of which there is one."""
+        return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), str(self.token).encode())
 
-    def is_right(self, request: web.BaseRequest, token: str) -> bool:
-        """Tell whether this is the token, of which there is one; such a guess was none."""
-        is_right = hmac.compare_digest(token.encode("utf-8", "surrogateescape"), str(self.token).encode())
-        if is_right:
-            self._guesses.give_back(_who(request))
-        return is_right
+    def may_guess(self, request: web.BaseRequest, now: float) -> bool:
+        """Tell whether an address may have tried a wrong token, or too many of them."""
+        return self._guesses.admit(_who(request), now)
 
     def _session(self, cookie: str, nonce: str, *, is_new: bool = False) -> Session:
         return Session(cookie, self._mac("form", nonce), is_new)
