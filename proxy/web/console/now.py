@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from proxy.breaker import State
-from proxy.figures import Figures, OfSource
+from proxy.figures import SLOT, Figures, OfSource
 from proxy.metrics import Gauges, OneSource
 from proxy.model import Via
 from proxy.web.console import plots, words
@@ -16,6 +16,8 @@ from proxy.web.console.words import Words
 from proxy.web.operated import Operated
 
 LAST_CALLS = 8
+
+MINUTE = 60.0
 
 RECENT = 60.0
 """Seconds for which a failure counts as how things are now."""
@@ -79,6 +81,7 @@ class Now:
         bars, calls_grid = plots.bars(whole, said)
         sources = sources_now(operated, gauges)
         from_cache = whole.known_by(Via.CACHE)
+        looked_up = from_cache + whole.known_by(Via.STALE) + whole.known_by(Via.CRM) + whole.failed
         return {
             "at": words.before_now(0),
             "headline": _headline(operated, sources, said),
@@ -87,8 +90,8 @@ class Now:
             "late": figures.late,
             "calls": whole.calls,
             "failed": whole.failed,
-            "last_minute": sum(slot.reasons.total() for slot in figures.slots if slot.began >= now - 60),
-            "from_cache": (from_cache, from_cache + whole.known_by(Via.STALE) + whole.known_by(Via.CRM)),
+            "last_minute": _in_the_last_minute(figures, now),
+            "from_cache": (from_cache, looked_up),
             "p50": whole.quantile(0.5),
             "p99": whole.quantile(0.99),
             "slowest": whole.slowest or None,
@@ -103,6 +106,12 @@ class Now:
             "sources": sources,
             "last_calls": [row_of(entry) for entry in islice(operated.journal.entries(), LAST_CALLS)],
         }
+
+
+def _in_the_last_minute(figures: Figures, now: float) -> int:
+    """Return how many calls there were in the last whole slots of a minute: the present one is not over."""
+    end = now - now % SLOT
+    return sum(slot.reasons.total() for slot in figures.slots if end - MINUTE <= slot.began < end)
 
 
 def sources_now(operated: Operated, gauges: Gauges) -> list[SourceNow]:

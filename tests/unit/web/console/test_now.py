@@ -32,8 +32,8 @@ async def test_figures_of_calls(browser: Browser) -> None:
     browser.operated.answer(refused())
     page = await browser.get("/now")
     for told in (
-        "Calls in the last minute 6 6 in half an hour",
-        "From the cache 50.0% of those looked up",
+        "6 in half an hour",
+        "From the cache 40.0% of those looked up",
         "Answered by default 16.7% 1 calls, as something failed",
         "slowest: 1.70 s",
         "Late 1 since the start; deadline 1.50 s",
@@ -45,6 +45,13 @@ async def test_figures_of_calls(browser: Browser) -> None:
     ):
         assert told in page.text
     assert page.html.count('href="/calls/') == 6
+
+
+async def test_the_last_minute_is_a_whole_one(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser.operated, "now", lambda: 1004.0)
+    for now in (939.0, 940.0, 970.0, 999.9, 1000.0):
+        browser.operated.answer(answered(), now)
+    assert "Calls in the last minute 3 5 in half an hour" in (await browser.get("/now")).text
 
 
 @pytest.mark.parametrize(
