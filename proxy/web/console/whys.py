@@ -46,7 +46,14 @@ _COMPARISONS = (
     (r"empty", "boş"),
 )
 
-_QUOTED = re.compile(r"(\"[^\"]*\"|'[^']*')")
+_END = r"(?=$|, | or | and | \(ignoring case\)|\))"
+"""After a value."""
+
+# a value may have quotes itself, and then ends where one is followed by what may come after it; or it was cut off
+_QUOTED = re.compile(
+    rf"""("(?:[^"]|"(?!{_END}))*+(?:"|$)|'(?:[^']|'(?!{_END}))*+(?:'|$))""",
+    re.DOTALL,
+)
 
 
 def _as_it_is(text: str) -> str:
@@ -60,6 +67,11 @@ def _compared(text: str) -> str:
         for english, turkish in _COMPARISONS:
             parts[place] = re.sub(english, turkish, parts[place])
     return "".join(parts)
+
+
+def _found(text: str) -> str:
+    """Return the value of a field, of which only its absence is told in our words."""
+    return "boş" if text == "empty" else text
 
 
 def _by(words: dict[str, str]) -> Put:
@@ -87,8 +99,9 @@ _SENTENCES: tuple[tuple[str, str, Put], ...] = (
         _as_it_is,
     ),
     (r"its target would be (.+), which is not valid", "hedefi {0} olurdu, bu geçerli değil", _as_it_is),
-    (r"(.+?) is (.+), wanted (.+)", "{0}: {1}; beklenen: {2}", _compared),
 )
+
+_FIELD = re.compile(r"(.+?) is (.+), wanted (.+)", re.DOTALL)
 
 _PATTERNS = tuple((re.compile(english, re.DOTALL), turkish, put) for english, turkish, put in _SENTENCES)
 
@@ -98,7 +111,6 @@ def in_turkish(why: str) -> str:
     for english, turkish, put in _PATTERNS:
         match = english.fullmatch(why)
         if match is not None:
-            first, *others = match.groups() or ("",)
-            is_field = turkish.startswith("{0}:")
-            return turkish.format(first if is_field else put(first), *map(put, others))
-    return ""
+            return turkish.format(*map(put, match.groups()))
+    match = _FIELD.fullmatch(why)
+    return f"{match[1]}: {_found(match[2])}; beklenen: {_compared(match[3])}" if match is not None else ""

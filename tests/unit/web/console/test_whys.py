@@ -91,6 +91,31 @@ def test_a_step_that_was_asked() -> None:
     assert in_turkish(Rule("x", ask="menu").why_not(situation)) == "menu adımı şu anda sorulamaz"
 
 
+@pytest.mark.parametrize(
+    ("value", "wanted", "turkish"),
+    [
+        ('a "b" or not c', "x", 'tier: "a "b" or not c"; beklenen: "x"'),
+        ('5" and above 3', "x", 'tier: "5" and above 3"; beklenen: "x"'),
+        ("it's not present", "x", 'tier: "it\'s not present"; beklenen: "x"'),
+        ('a", wanted "b" or present', "x", 'tier: "a", wanted "b" or present"; beklenen: "x"'),
+        ('"', ["5' or not", 'a "b" not c'], 'tier: """; beklenen: şunlardan biri: "5\' or not", "a "b" not c"'),
+        ("a", {"not": {"equals_ignoring_case": 'say "not" now'}, "matches": "it's not"}, None),
+        ("empty", "x", 'tier: "empty"; beklenen: "x"'),
+    ],
+)
+def test_values_are_not_translated(value: str, wanted: object, turkish: str | None) -> None:
+    situation = known(replace(AHMET, fields={"tier": value}))
+    told = in_turkish(
+        Rule("x", TargetTemplate.parse("queue/1"), (FieldIs("tier", Comparison.parse(wanted)),)).why_not(situation)
+    )
+    other = 'tier: "a"; beklenen: şu değil: "say "not" now" (büyük-küçük harf ayrımı olmadan) ve kalıp "it\'s not"'
+    assert told == (turkish or other)
+
+
+def test_a_value_that_was_cut_off_is_not_translated() -> None:
+    assert in_turkish('tier is "a", wanted not "x and not…') == 'tier: "a"; beklenen: şu değil: "x and not…'
+
+
 def test_what_nobody_has_said_yet() -> None:
     assert in_turkish("it has its own reasons") == ""
 
