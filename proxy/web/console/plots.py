@@ -9,7 +9,7 @@ from operator import add
 from markupsafe import Markup
 
 from proxy.figures import BOUNDS, Figures, Slot, quantile_of
-from proxy.model import Reason, Via
+from proxy.model import FAILED_OPEN, Reason, Via
 from proxy.web.console.words import Words
 
 MINUTES = 30
@@ -32,7 +32,7 @@ FAMILIES = (
         "Nobody known",
         (Reason.UNKNOWN_CALLER, Reason.WITHHELD, Reason.INTERNAL_CALLER, Reason.BAD_NUMBER, Reason.REFUSED),
     ),
-    ("failed", "Something failed", (Reason.CRM_FAILED, Reason.OVERLOAD, Reason.BUG)),
+    ("failed", "Something failed", tuple(sorted(FAILED_OPEN))),
 )
 """What reasons are plotted as, from below; a bar of thirteen colours would tell nothing."""
 

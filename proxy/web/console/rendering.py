@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from proxy.model import FAILED_OPEN
 from proxy.web.console import words
 from proxy.web.console.visit import View, Visit
 
@@ -41,6 +42,7 @@ def _templates() -> Environment:
         languages=words.LANGUAGES,
         moment=words.moment,
         reasons=words.REASONS,
+        failed_open=FAILED_OPEN,
         vias=words.VIAS,
         via_sentences=words.VIA_SENTENCES,
         outcomes=words.OUTCOMES,
