@@ -15,12 +15,13 @@ class Refused(Exception):
     """A request with which nothing is done: the status, and a sentence."""
 
 
-async def body_of(request: web.BaseRequest) -> str:
+async def body_of(request: web.BaseRequest, within: float | None = None) -> str:
     """Return a body as text. Raises Refused."""
+    within = BODY_WITHIN if within is None else within
     try:
-        body = await asyncio.wait_for(_beginning_of(request.content), BODY_WITHIN)
+        body = await asyncio.wait_for(_beginning_of(request.content), within)
     except OSError as exc:  # too late, or the connection is lost
-        raise Refused(408, f"the body has not come - allowed: all of it within {BODY_WITHIN:g} s") from exc
+        raise Refused(408, f"the body has not come - allowed: all of it within {within:g} s") from exc
     if len(body) > LARGEST:
         raise Refused(413, f"the body is too large - allowed: {LARGEST} bytes at the most")
     try:

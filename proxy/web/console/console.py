@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 from aiohttp import web
 
 from proxy.web import listener
-from proxy.web.bodies import Refused, body_of
+from proxy.web.bodies import LARGEST, Refused, body_of
 from proxy.web.console.cached import cached
 from proxy.web.console.calls import call, calls
 from proxy.web.console.configured import configuration, rules, sources
@@ -39,6 +39,9 @@ FORM = "application/x-www-form-urlencoded"
 
 MOST_FIELDS = 20
 """Of a form."""
+
+LOGIN_WITHIN = 1.0
+"""Seconds within which the form must have come of somebody who may be anybody."""
 
 _LOADED = {"/console.css": "text/css", "/console.js": "text/javascript", "/icon.svg": "image/svg+xml"}
 
@@ -128,11 +131,13 @@ class Console:
             return self._not_allowed(visit, "GET, HEAD")
         if is_from_elsewhere(request):
             return self._problem(visit, 403, visit.words.say("This form was sent by a page of somebody else."))
-        form = await _fields_of(request)
         if visit.path == _LOGIN:
-            return self._log_in(request, visit, form)
-        if visit.session is None:
-            return _see(f"{_LOGIN}?next={quote(visit.path, safe='')}" if self._sessions.token else visit.path)
+            return self._log_in(request, visit, await _fields_of(request, LOGIN_WITHIN))
+        if visit.session is None:  # of whom no form is waited for
+            response = _see(f"{_LOGIN}?next={quote(visit.path, safe='')}" if self._sessions.token else visit.path)
+            response.force_close()
+            return response
+        form = await _fields_of(request)
         if not visit.session.has_given(form.get("csrf", "")):
             return self._problem(visit, 403, visit.words.say("This form is out of date: open its page again."))
         return await self._shown(request, _with(visit, form=form), page) if page else _log_out(request)
@@ -194,12 +199,16 @@ def _with(visit: Visit, *, session: Session | None = None, form: Fields | None =
     return Visit(visit.path, visit.query, visit.words, session or visit.session, form)
 
 
-async def _fields_of(request: web.BaseRequest) -> Fields:
+async def _fields_of(request: web.BaseRequest, within: float | None = None) -> Fields:
     """Return what was typed into a form. Raises Refused."""
     if request.content_type != FORM:
         raise Refused(415, f"is no form - allowed: Content-Type: {FORM}")
+    if request.content_length is None:
+        raise Refused(411, "does not say how long it is - allowed: Content-Length")
+    if request.content_length > LARGEST:
+        raise Refused(413, f"is too large for a form - allowed: {LARGEST} bytes at the most")
     try:
-        return dict(parse_qsl(await body_of(request), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return dict(parse_qsl(await body_of(request, within), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError as exc:
         raise Refused(400, "is no form - allowed: that of the page") from exc
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from proxy.web import bodies
+from proxy.web.console import console
 from tests.operated import half_an_hour
 from tests.unit.fakes import Bugs
 from tests.unit.web.console.browsing import TOKEN, Browser
@@ -127,14 +128,40 @@ async def test_a_form_that_no_page_has_given_is_refused(browser: Browser, csrf: 
     ],
 )
 async def test_what_is_no_form_is_refused(browser: Browser, body: bytes, kind: str, status: int) -> None:
+    await browser.get("/test")
     assert (await browser.send("/test", body, **{"Content-Type": kind})).status == status
 
 
-async def test_a_form_that_does_not_come_is_not_waited_for(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "length", "answer"),
+    [
+        ("/login", "Content-Length: 10", b"408"),
+        ("/login", "Content-Length: 4097", b"413"),
+        ("/login", "Transfer-Encoding: chunked", b"411"),
+        ("/test", "Content-Length: 10", b"303"),
+    ],
+)
+async def test_a_form_of_somebody_unknown_that_does_not_come_is_not_waited_for(
+    guarded: Browser, monkeypatch: pytest.MonkeyPatch, path: str, length: str, answer: bytes
+) -> None:
+    monkeypatch.setattr(console, "LOGIN_WITHIN", 0.05)
+    reader, writer = await asyncio.open_connection(guarded.client.host, guarded.client.port)
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\n{length}\r\n\r\n2".encode())
+    assert (await asyncio.wait_for(reader.readline(), 1.0)).split()[1] == answer
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for_long(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "BODY_WITHIN", 0.05)
+    cookie = (await browser.get("/")).response.headers["Set-Cookie"].partition(";")[0]
     reader, writer = await asyncio.open_connection(browser.client.host, browser.client.port)
-    kind = b"Content-Type: application/x-www-form-urlencoded"
-    writer.write(b"POST /test HTTP/1.1\r\nHost: x\r\n" + kind + b"\r\nContent-Length: 10\r\n\r\nab")
+    host = f"Host: localhost:{browser.client.port}\r\nCookie: {cookie}"
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    writer.write(f"POST /test HTTP/1.1\r\n{host}\r\n{kind}\r\nContent-Length: 10\r\n\r\nab".encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 408")
     writer.close()
     await writer.wait_closed()
