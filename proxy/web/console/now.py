@@ -11,6 +11,7 @@ from proxy.metrics import Gauges, OneSource
 from proxy.model import Via
 from proxy.web.console import plots, words
 from proxy.web.console.calls import row_of
+from proxy.web.console.masking import error_without_numbers
 from proxy.web.console.visit import View, Visit
 from proxy.web.console.words import Words
 from proxy.web.operated import Operated
@@ -134,10 +135,10 @@ def _source(figures: Figures, name: str, one: OneSource, now: float) -> SourceNo
         most=one.most,
         p50=of.quantile(0.5),
         p99=of.quantile(0.99),
-        error=of.error,
+        error=error_without_numbers(of.error),
         error_age=now - of.error_at,
         since=words.before_now(now - of.left_alone_at) if reason else None,
-        why=reason,
+        why=error_without_numbers(reason),
         of=of,
     )
 

@@ -9,7 +9,7 @@ from proxy.model import Asked, Contact, Reason, as_text
 from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
 from proxy.routing import Decision, Explanation
 from proxy.rules import Considered
-from proxy.web.console.masking import answer_without_numbers, masked, without_numbers
+from proxy.web.console.masking import answer_without_numbers, error_without_numbers, masked, without_numbers
 from proxy.web.console.whys import in_turkish
 from proxy.web.console.words import BECAUSE, HEARD, NUMBER_TYPES, Words
 from proxy.web.operated import Operated, Tested
@@ -223,7 +223,7 @@ def _way(story: Story, words: Words) -> Way:
         target=_target_of(decision),
         asks=decision.step,
         because=words.say(because, rule=decision.rule) if decision.rule else words.say(because),
-        failure=without_numbers(knowledge.failure) if knowledge else "",
+        failure=error_without_numbers(knowledge.failure) if knowledge else "",
         heard=words.say(HEARD[decision.heard]) if decision.heard else "",
         said=without_numbers(action_in_words(action, words)),
         contact=contact_of(contact, caller) if contact else None,
@@ -275,7 +275,7 @@ def _stretches(story: Story, asked: Sequence[Asked], words: Words) -> tuple[Axis
                 one.outcome,
                 level,
                 seconds,
-                without_numbers(one.note),
+                error_without_numbers(one.note),
                 percent(start),
                 width if was_asked else 0.0,
             )

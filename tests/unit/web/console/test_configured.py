@@ -130,7 +130,7 @@ def test_a_thousand_rules_are_shown_at_once() -> None:
     written = frozenset(f"rules.{n}.{key}" for n in range(1000) for key in ("name", "when.tier", "target"))
     began = time.process_time()
     shown = list(tables({"rules": rules}, written))
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 0.5
     assert len(shown) == 1000
     assert all(setting.is_written for table in shown for setting in table.settings)
 

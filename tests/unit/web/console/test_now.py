@@ -90,6 +90,18 @@ async def test_a_source_that_was_left_alone_before_it_was_replaced(browser: Brow
         assert "no answer within 0.6 s" not in text
 
 
+async def test_errors_are_shown_without_numbers(browser: Browser) -> None:
+    operated = browser.operated
+    operated.states["crm"] = OneSource(State.OPEN, State.CLOSED, 0, 100)
+    operated.figures.note_guarded("crm", "10.0.0.20:5432 has no 05301234567", operated.now())
+    operated.figures.count_source(Asked("crm", "failed", 0.6, "no +90 530 123 45 68"), operated.now())
+    for path in ("/", "/sources"):
+        text = (await browser.get(path)).text
+        assert "10.0.0.20:5432 has no •••••••••67" in text
+        assert "no +•• ••• ••• •• 68" in text
+        assert "1234567" not in text
+
+
 async def test_a_failure_counts_for_a_minute(browser: Browser) -> None:
     operated = browser.operated
     operated.figures.count_source(Asked("crm", "failed", 0.6, "HTTP 503"), operated.now() - 20)
