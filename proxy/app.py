@@ -60,11 +60,11 @@ class Start:
     """Reads it. Raises ConfigError"""
 
 
-async def serve(start: Start) -> None:
-    """Answer the switch until SIGTERM or SIGINT. Raises OSError when the address cannot be had."""
+async def serve(start: Start, server: "Server | None" = None) -> None:
+    """Answer the switch until SIGTERM or SIGINT, by a server of its own or another. Raises OSError when it cannot."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    server, notifier = Server(start.configuration, start.reread), Notifier()
+    server, notifier = server or Server(start.configuration, start.reread), Notifier()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: detach(server.reload()))
@@ -89,8 +89,14 @@ async def serve(start: Start) -> None:
 class Server:
     """A deployment that answers the switch. `reread` returns the configuration as it is now; it raises ConfigError."""
 
-    def __init__(self, configuration: Configuration, reread: Callable[[], Configuration] | None = None) -> None:
-        self._watch = Watch(lambda: self.deployment.settings.switch.deadline + SLACK)
+    def __init__(
+        self,
+        configuration: Configuration,
+        reread: Callable[[], Configuration] | None = None,
+        watch: Watch | None = None,
+        keeper: type[Keeper] = Keeper,
+    ) -> None:
+        self._watch = watch or Watch(lambda: self.deployment.settings.switch.deadline + SLACK)
         self.deployment = Deployment(configuration, self._watch.observers())
         self._reread = reread
         self._file: Path | None = None
@@ -101,8 +107,8 @@ class Server:
         self._listener: SwitchListener | None = None
         self._runners: list[web.BaseRunner] = []
         snapshot = snapshot_of(configuration)
-        self._keeper = Keeper(snapshot, lambda: self.deployment.directory.cache, self._watch.snapshot_failed)
-        self.operation = Operation(self.deployment, self._watch, self._keeper)
+        self._keeper = keeper(snapshot, lambda: self.deployment.directory.cache, self._watch.snapshot_failed)
+        self.operation: Operation = Operation(self.deployment, self._watch, self._keeper)
         self._stopping = asyncio.Event()
 
     async def start(self, listen: tuple[str, int]) -> int:
@@ -116,7 +122,7 @@ class Server:
             self._listener = SwitchListener(deployment.answering(), watch.call_answered, watch.bug, connections)
             server = self.operation.listening["switch"] = self._listener.server()
             runner = web.ServerRunner(server)
-            port = await self._listen(runner, lambda runner: switch_site(runner, listen))
+            port = await self._listen(runner, lambda runner: self._site(runner, listen))
             if (at := deployment.settings.admin.listen) is not None:
                 detach(self._listen_to_the_operator(at))
             detach(self._keeper.keep(lambda: self.deployment.settings.cache.snapshot_every))
@@ -220,6 +226,10 @@ class Server:
         await asyncio.gather(*(upstream.settle(RETIRED_BY) for upstream in upstreams))
         await self.deployment.close(upstreams)
         self.operation.leaving -= upstreams
+
+    def _site(self, runner: web.BaseRunner, listen: tuple[str, int]) -> web.BaseSite:
+        """Return where the switch is answered."""
+        return switch_site(runner, listen)
 
     async def _listen(self, runner: web.BaseRunner, site_of: Callable[[web.BaseRunner], web.BaseSite]) -> int:
         if runner not in self._runners:

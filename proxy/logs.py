@@ -198,6 +198,21 @@ def invalidated(count: int, *, everything: bool) -> None:
     log.info("invalidated", count=count, everything=everything)
 
 
+def worker_ready(worker: int, process: int) -> None:
+    """Write that one of several processes answers calls from now on."""
+    log.info("worker_ready", worker=worker, process=process)
+
+
+def worker_ended(worker: int, code: int, again_in: float) -> None:
+    """Write that one of them has ended, and after how many seconds it is started again; a negative code is a signal."""
+    log.error("worker_ended", worker=worker, code=code, again_in=again_in)
+
+
+def events_lost(count: int) -> None:
+    """Write how many calls and answers are missing in the figures."""
+    log.warning("events_lost", count=count)
+
+
 def lines_lost(count: int) -> None:
     """Write how many lines could not be written before this one."""
     log.warning("log_lines_lost", count=count)

@@ -16,7 +16,7 @@ from proxy.model import OUTCOMES, Outcome, Reason, Via
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-EVENTS = ("reloaded", "reload_refused", "snapshot_failed", "bug", "erased", "invalidated")
+EVENTS = ("reloaded", "reload_refused", "snapshot_failed", "bug", "erased", "invalidated", "worker_ended")
 """What is counted beside calls."""
 
 

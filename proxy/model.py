@@ -109,6 +109,9 @@ class Contact:
         object.__setattr__(self, "id", as_text(_clean(self.id)))
         object.__setattr__(self, "customer_number", as_text(_clean(self.customer_number)))
 
+    def __reduce__(self) -> tuple[type["Contact"], tuple[object, ...]]:
+        return Contact, (self.name, dict(self.fields), self.numbers, self.id, self.customer_number)
+
     def value(self, field_name: str) -> Scalar:
         """Return a field's value, or None. ABOUT_ITSELF can be asked for like fields."""
         found = self.fields.get(field_name)

@@ -56,6 +56,21 @@ class Watch:
         if problems:
             logs.reload_refused(problems, self.figures.events["reload_refused"])
 
+    def erased(self, *, was_known: bool) -> None:
+        """Take note that a number was erased."""
+        self.figures.events["erased"] += 1
+        logs.erased(was_known)
+
+    def invalidated(self, count: int, *, everything: bool) -> None:
+        """Take note that so many numbers are to be looked up anew."""
+        self.figures.events["invalidated"] += 1
+        logs.invalidated(count, everything=everything)
+
+    def worker_ended(self, worker: int, code: int, again_in: float) -> None:
+        """Take note that a process which answers calls has ended, and is started again after some seconds."""
+        self.figures.events["worker_ended"] += 1
+        logs.worker_ended(worker, code, again_in)
+
     def bug(self, where: str, exc: BaseException) -> None:
         """Take note of an error that nobody raised on purpose."""
         self.figures.events["bug"] += 1

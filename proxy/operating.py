@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from proxy import logs
 from proxy.adapter import Forgetting
 from proxy.config.load import Configuration
 from proxy.config.shown import Shown as ShownSettings
@@ -32,6 +31,7 @@ class Operation:
     """A running server, as the operator's address needs it. `deployment` is the one that counts now."""
 
     def __init__(self, deployment: Deployment, watch: Watch, keeper: Keeper) -> None:
+        self.watch = watch
         self.figures: Figures = watch.figures
         self.journal: Journal = watch.journal
         self.is_refused = False
@@ -94,9 +94,8 @@ class Operation:
         for upstream in self.leaving:
             upstream.forget(number)
         self.journal.forget(number)
-        self.figures.events["erased"] += 1
         has_snapshot = await self._keeper.write(anyway=True)
-        logs.erased(was_known)
+        self.watch.erased(was_known=was_known)
         return Erased(was_known, has_snapshot)
 
     async def invalidate(self, number: PhoneNumber | None) -> int:
@@ -104,8 +103,7 @@ class Operation:
             count = await self.deployment.directory.invalidate_all(self._forget_in_adapters)
         else:
             count = int(self._invalidate(number))
-        self.figures.events["invalidated"] += 1
-        logs.invalidated(count, everything=number is None)
+        self.watch.invalidated(count, everything=number is None)
         return count
 
     def _invalidate(self, number: PhoneNumber) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from proxy import logs, tracing
-from proxy.app import Start, serve
+from proxy.app import Server, Start, serve
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.call import Terminal, hold_call
 from proxy.cli.erase import erase
@@ -26,6 +26,7 @@ from proxy.deployment import dialects_of
 from proxy.errors import ConfigError, ProxyError
 from proxy.following import content_of
 from proxy.target import GRAMMAR
+from proxy.workers.supervisor import Supervisor
 
 FAILED, MISUSED = 1, 2
 """Exit codes beside 0: what was asked for failed; the command line or the configuration is wrong."""
@@ -49,18 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> int:
     logs.set_up()
     tracing.set_up()
-    content = content_of(options.config)
-    return _serve_until_stopped(load(options.config), options.listen, lambda _: None, options.config, content)
+    file, content = options.config, content_of(options.config)
+    configuration = load(file, content)
+    if options.workers == 1:
+        return _serve_until_stopped(configuration, options.listen, lambda _: None, (file, content))
+    if content is None:
+        _fail("--workers: the configuration comes by a pipe - allowed: a file, or one worker", MISUSED)
+    supervisor = Supervisor(configuration, file, content, options.workers)
+    return _serve_until_stopped(configuration, options.listen, lambda _: None, (file, content), supervisor)
 
 
 def _serve_until_stopped(
     configuration: Configuration,
     listen: tuple[str, int] | None,
     on_ready: Callable[[str], None],
-    file: Path | None = None,
-    content: bytes | None = None,
+    read: tuple[Path, bytes | None] | None = None,
+    server: Server | None = None,
 ) -> int:
-    """Serve; with a `file` it goes on with what that says when it has another content."""
+    """Serve; if it was `read` from a file with some content, it goes on with what that says when it has another."""
     for warning in configuration.warnings:
         logs.configuration_warning(warning)
     host, port = listen or configuration.settings.switch.listen
@@ -71,7 +78,9 @@ def _serve_until_stopped(
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(logs.loop_error)
-        await serve(Start(configuration, (host, port), ready, file, content, (lambda: load(file)) if file else None))
+        file, content = read or (None, None)
+        reread = (lambda: load(file)) if file else None
+        await serve(Start(configuration, (host, port), ready, file, content, reread), server)
 
     return _run_at(host, port, run())
 

@@ -15,6 +15,9 @@ from proxy.target import Target
 YEARS = range(1970, 2200)
 """What `--at` takes."""
 
+WORKERS = range(1, 65)
+"""What `--workers` takes."""
+
 Run = Callable[[argparse.Namespace], int]
 """Does what was asked for, and returns the exit code."""
 
@@ -34,6 +37,13 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     )
     _add_config(command)
     _add_listen(command, "where the switch finds us, in the place of switch.listen")
+    command.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="how many processes answer, for several cores; 1 when left out, which takes a thousand calls a second",
+    )
 
     command = _command(
         commands,
@@ -203,6 +213,12 @@ def _add_a_call(command: argparse.ArgumentParser) -> None:
 
 def _add_listen(command: argparse.ArgumentParser, text: str) -> None:
     command.add_argument("--listen", type=_address, metavar="HOST:PORT", help=text)
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) in WORKERS):
+        raise argparse.ArgumentTypeError(f"is no number of workers - allowed: {WORKERS[0]} to {WORKERS[-1]}")
+    return int(text)
 
 
 def _address(text: str) -> tuple[str, int]:

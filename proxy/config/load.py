@@ -69,12 +69,12 @@ class Configuration:
     """The TOML and the environment as they are, before anything is read out of files or variables that they name"""
 
 
-def load(file: FilePath) -> Configuration:
-    """Read and check a TOML file. Raises ConfigError with all problems."""
+def load(file: FilePath, content: bytes | None = None) -> Configuration:
+    """Read and check a TOML file, or the `content` that it had. Raises ConfigError with all problems."""
     problems: list[str] = []
     folder = file.resolve().parent
     secret_files: list[FilePath | None] = []
-    written = _parsed(file)
+    written = _parsed(file, content)
     environment = _from_environment(problems)
     given = _merged(written, environment)
     tree = _merged(_interpolated(written, problems), environment)
@@ -118,11 +118,12 @@ def _read_secret_files(tree: Tree, folder: FilePath, problems: list[str]) -> Ite
         yield file
 
 
-def _parsed(file: FilePath) -> Tree:
+def _parsed(file: FilePath, content: bytes | None) -> Tree:
     try:
-        if not _comes_to_its_end(file):
+        if content is None and not _comes_to_its_end(file):
             raise ConfigError([f"{file}: is no file - allowed: a readable TOML file"])
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = (file.read_bytes() if content is None else content).decode("utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
     except OSError as exc:
         raise ConfigError([f"{file}: cannot be read ({exc.strerror}) - allowed: a readable TOML file"]) from exc
     except UnicodeDecodeError as exc:

@@ -71,7 +71,11 @@ class Endpoints:
             raise Refused(403, f"a number in the URL needs a token in a header - allowed: JSON, such as {A_NUMBER}")
         everything = isinstance(wanted, dict) and (wanted.get("all") is True or wanted.get("all") == "true")
         number = None if everything else self._number_in(wanted)
-        return told(200, known=await self._operated.invalidate(number))
+        try:
+            known = await self._operated.invalidate(number)
+        except ProxyError as exc:
+            return told(500, error=str(exc))
+        return told(200, known=known)
 
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
         body = exposition(self._operated.figures, self._operated.gauges())

@@ -123,13 +123,16 @@ class Operated(Protocol):
         """Return what the cache has of a number, without counting that as use."""
 
     async def erase(self, number: PhoneNumber) -> Erased:
-        """Drop all that is known about a number, also from the snapshot. Raises SnapshotError."""
+        """Drop all that is known about a number, also from the snapshot. Raises ProxyError."""
 
     async def invalidate(self, number: PhoneNumber | None) -> int:
-        """Have the CRM asked about a number, or all, before the next answer; return how many were known."""
+        """Have the CRM asked about a number, or all, before the next answer; return how many were known.
+
+        Raises ProxyError.
+        """
 
     async def test(self, question: Question) -> Tested:
-        """Return what would become of a call."""
+        """Return what would become of a call. Raises ProxyError."""
 
     def now(self) -> float:
         """Return the time in the seconds of the figures."""

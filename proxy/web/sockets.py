@@ -48,6 +48,26 @@ def switch_site(runner: web.BaseRunner, listen: tuple[str, int]) -> web.BaseSite
     return _InheritedSite(runner, inherited, backlog=AT_ONCE)
 
 
+def shared_site(runner: web.BaseRunner, listen: tuple[str, int], descriptor: int | None) -> web.BaseSite:
+    """Return where one of several processes answers the switch: at a socket that all have, or at an address.
+
+    At an address each has a socket of its own, and the kernel chooses one for each connection. From the one that all
+    have, each takes one connection at a time, so that one who is fast leaves some to the others.
+    """
+    if descriptor is None:
+        return _AddressSite(runner, *listen, backlog=AT_ONCE, reuse_port=True)
+    return _InheritedSite(runner, socket.socket(fileno=descriptor), backlog=1)
+
+
+async def hold(listen: tuple[str, int]) -> asyncio.Server:
+    """Hold an address for the processes that will listen there, without listening. Raises OSError if somebody does."""
+    loop, (host, port) = asyncio.get_running_loop(), listen
+    free = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    port = free.sockets[0].getsockname()[1]
+    free.close()
+    return await loop.create_server(asyncio.Protocol, host, port, reuse_port=True, start_serving=False)
+
+
 class _AddressSite(web.TCPSite):
     __slots__ = ()
 
