@@ -33,6 +33,7 @@ bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
 	$(BIN)/python tests/bench/snapshot.py
 	$(BIN)/python tests/bench/console.py
+	$(BIN)/python tests/bench/workers.py
 
 # a link or an anchor that leads nowhere is an error
 docs: $(VENV)/dev.stamp

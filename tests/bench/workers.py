@@ -3,8 +3,8 @@
     python tests/bench/workers.py [--workers 1 2] [--connections 32] [--seconds 3] [--rounds 5]
 
 All servers run side by side, and are asked in turn, some seconds each, so that what else the machine does meets all of
-them; the median counts. Who asks needs a core, too, for a tenth of the time. Where there are not as many idle cores, the
-ratio says nothing; what a call costs does: the processor's time in the workers, and in the one who supervises them.
+them; the median counts. Who asks needs a tenth of a core, too. Where there are not as many idle cores, the ratio
+says nothing; what a call costs does: the processor's time in the workers, and in the one who supervises them.
 """
 # ruff: noqa: T201
 

@@ -221,6 +221,17 @@ def test_what_cannot_be_had_is_told(stream: io.StringIO) -> None:
     assert (admin["event"], admin["port"], admin["error"]) == ("admin_unreachable", 9090, "address already in use")
 
 
+def test_what_becomes_of_workers_is_told(stream: io.StringIO) -> None:
+    logs.worker_ready(1, 4711)
+    logs.worker_ended(1, -9, 0.1)
+    logs.events_lost(7)
+    ready, ended, lost = lines(stream)
+    assert (ready["event"], ready["level"], ready["worker"], ready["process"]) == ("worker_ready", "info", 1, 4711)
+    assert (ended["event"], ended["level"]) == ("worker_ended", "error")
+    assert (ended["worker"], ended["code"], ended["again_in"]) == (1, -9, 0.1)
+    assert (lost["event"], lost["level"], lost["count"]) == ("events_lost", "warning", 7)
+
+
 def throw(exc: Exception) -> None:
     raise exc
 

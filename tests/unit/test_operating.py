@@ -38,7 +38,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
     """Return what is written to the log."""
     lines: list[tuple[str, tuple[Any, ...]]] = []
     for name in ("call_answered", "source_asked", "source_guarded", "erased", "invalidated", "bug", "snapshot_failed",
-                 "reloaded", "reload_refused"):  # fmt: skip
+                 "reloaded", "reload_refused", "worker_ended"):  # fmt: skip
 
         def write(*told: Any, name: str = name, **_: Any) -> None:
             lines.append((name, told))
@@ -285,9 +285,13 @@ async def test_what_happens_beside_calls_is_counted_and_written(lines: list[tupl
     watch.reload_refused([])
     watch.snapshot_failed(SnapshotError("no room"))
     watch.bug("crm", RuntimeError())
-    assert watch.figures.events == {"reloaded": 1, "reload_refused": 2, "snapshot_failed": 1, "bug": 1}
+    watch.worker_ended(1, -9, 0.1)
+    counted = {"reloaded": 1, "reload_refused": 2, "snapshot_failed": 1, "bug": 1, "worker_ended": 1}
+    assert watch.figures.events == counted
     names = [name for name, _ in lines]
-    assert names == ["reloaded", "reload_refused", "snapshot_failed", "bug"], "the same problems are told once"
+    assert names == ["reloaded", "reload_refused", "snapshot_failed", "bug", "worker_ended"], (
+        "the same problems are told once"
+    )
 
 
 async def test_a_source_that_is_left_alone_is_known_for_it(tmp_path: Path) -> None:

@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 import structlog
 
-from proxy.app import Start
+from proxy.app import Server, Start
 from proxy.cli import main
 from proxy.cli.probe import TRIALS, Trial
 from proxy.config import Configuration
 from proxy.target import Target
+from proxy.workers.supervisor import Supervisor
 
 MODULE = sys.modules["proxy.cli.main"]
 """`proxy.cli.main` is the function"""
 
 COMMANDS = {
-    "serve": ["--config", "--listen"],
+    "serve": ["--config", "--listen", "--workers"],
     "check": ["--config"],
     "route": ["--config", "--called", "--customer-number", "--at", "--json", "--dry-run", "--replay", "NUMBER"],
     "call": ["--config", "--called", "--at", "NUMBER"],
@@ -123,6 +124,8 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
             "argument --listen: is not an address to listen at - allowed:",
         ),
         (("serve", "--config", "x", "--listen", "127.0.0.1:http"), "is not an address to listen at"),
+        (("serve", "--workers", "0"), "argument --workers: is no number of workers - allowed: 1 to 64"),
+        (("serve", "--workers", "two"), "is no number of workers"),
         (("demo", "--listen", ":8080"), "is not an address to listen at"),
         (
             ("route", "1003", "--config", "x", "--at", "tomorrow"),
@@ -282,7 +285,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Start]:
     """Have the server end as soon as it is ready, on port 4712 when it may choose."""
     seen: list[Start] = []
 
-    async def serve(start: Start) -> None:
+    async def serve(start: Start, server: Server | None = None) -> None:
+        assert server is None
         seen.append(start)
         start.on_ready(start.listen[1] or 4712)
 
@@ -304,6 +308,29 @@ def test_serve_listens_where_the_toml_says_and_follows_it(config: Path, served: 
 def test_listen_comes_before_the_toml(config: Path, served: list[Start]) -> None:
     assert main(["serve", "--config", str(config), "--listen", "[::1]:0"]) == 0
     assert served[0].listen == ("::1", 0)
+
+
+def test_several_workers_are_supervised(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Server | None] = []
+
+    async def serve(_: Start, server: Server | None = None) -> None:
+        seen.append(server)
+
+    monkeypatch.setattr(MODULE, "serve", serve)
+    assert main(["serve", "--config", str(config), "--workers", "2"]) == 0
+    assert main(["serve", "--config", str(config), "--workers", "1"]) == 0
+    assert [type(server) for server in seen] == [Supervisor, type(None)]
+
+
+def test_several_workers_need_a_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(MODULE, "content_of", lambda _: None)
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--config", str(config), "--workers", "2"])
+    assert caught.value.code == 2
+    told = "tanima: --workers: the configuration comes by a pipe - allowed: a file, or one worker"
+    assert capsys.readouterr().err.splitlines()[-1] == told
 
 
 def test_what_is_doubtful_about_the_configuration_is_logged(

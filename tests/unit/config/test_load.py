@@ -429,3 +429,14 @@ def test_an_adapter_is_told_by_what_its_source_is_asked(tmp_path: Path) -> None:
         "sources.crm2.options: by phone_number - allowed: none",
         "sources.crm3.options: by phone_number - allowed: none",
     )
+
+
+def test_what_was_in_a_file_counts_and_not_what_is_there_now(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    text = '[switch]\r\ndefault = "queue/200"\r\n[[sources]]\r\nname = "crm"\r\nadapter = "static"\r\n'
+    text += "[sources.options]\r\ncontacts = []\r\n"
+    assert str(load(file, text.encode()).settings.switch.default) == "queue/200"
+    with pytest.raises(ConfigError, match=r"config\.toml: is not TOML"):
+        load(file, b"=")
+    with pytest.raises(ConfigError, match=r"config\.toml: is not UTF-8 text"):
+        load(file, b"\xff")

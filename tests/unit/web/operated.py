@@ -29,7 +29,7 @@ GAUGES = Gauges(
 
 @dataclass
 class FakeOperated:
-    """`answer` is what becomes of an erase."""
+    """`answer` is what becomes of an erase; if that is an error, also of a change."""
 
     answer: Erased | Exception = field(default_factory=lambda: Erased(was_known=True, snapshot=True))
     numbers: list[PhoneNumber] = field(default_factory=list)
@@ -61,6 +61,8 @@ class FakeOperated:
 
     async def invalidate(self, number: PhoneNumber | None) -> int:
         self.invalidated.append(number)
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return 3
 
     async def test(self, question: Question) -> Tested:

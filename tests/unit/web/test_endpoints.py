@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 
 from proxy.actions import Transfer
 from proxy.breaker import State
+from proxy.errors import ProxyError
 from proxy.journal import Answered
 from proxy.metrics import OneSource
 from proxy.model import Asked, Reason, Via
@@ -206,6 +207,12 @@ async def test_a_crm_may_tell_of_a_change_in_json_or_in_the_url(
     assert await push(client, json={"number": "0530 123 45 67"}, headers=headers) == (200, {"known": 3})
     assert await push(client, "/invalidate?number=05321112233", headers=headers) == (200, {"known": 3})
     assert operated.invalidated == [NUMBER, OTHER_NUMBER]
+
+
+async def test_a_change_that_could_not_be_taken_note_of_is_a_500(client: Client, operated: FakeOperated) -> None:
+    operated.answer = ProxyError("not all workers run - allowed: to ask again")
+    told = {"error": "not all workers run - allowed: to ask again"}
+    assert await push(client, json={"all": True}, headers=PUSHING) == (500, told)
 
 
 async def test_it_may_tell_that_anything_may_have_changed(client: Client, operated: FakeOperated) -> None:

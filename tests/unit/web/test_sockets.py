@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from proxy.web import sockets
-from proxy.web.sockets import AT_ONCE, OTHERS, connections_to_be_had, inherited_socket, switch_site
+from proxy.web.sockets import AT_ONCE, OTHERS, connections_to_be_had, hold, inherited_socket, shared_site, switch_site
 
 NAMES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -144,3 +144,27 @@ def test_few_connections_are_had_also_where_little_is_left_for_other_things(monk
     assert connections_to_be_had(200, lambda *numbers: told.append(numbers)) == 200
     assert limits.now == (600, 600)
     assert told == []
+
+
+async def test_an_address_is_held_without_listening_for_all_who_share_it() -> None:
+    held = await hold(("127.0.0.1", 0))
+    at = held.sockets[0].getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*at)
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(at)
+    runners = [web.ServerRunner(web.Server(lambda _: answer_nothing())) for _ in range(2)]
+    for runner in runners:
+        await runner.setup()
+        await shared_site(runner, at, None).start()
+    _, writer = await asyncio.open_connection(*at)
+    with pytest.raises(OSError, match="in use"):
+        await hold(at)
+    writer.close()
+    for runner in runners:
+        await runner.cleanup()
+    held.close()
+
+
+async def answer_nothing() -> web.Response:
+    return web.Response()

@@ -15,9 +15,9 @@ from proxy.workers.worker import Orders, Ready
 
 def gauges(**changed: Any) -> Gauges:
     known: dict[str, Any] = {
-        "version": "1", "deadline": 1.5, "sources": {"crm": OneSource(State.CLOSED, State.CLOSED, 1, 100)}, "rules": [],
-        "flights": 1, "cached": 2, "cache_size": 10, "dialogues": 3, "connections": {"switch": 4}, "connections_most": 5,
-        "journal": 0, "configured_at": 1.0, "snapshot_at": None, "is_refused": False,
+        "version": "1", "deadline": 1.5, "rules": [], "flights": 1, "cached": 2, "cache_size": 10, "dialogues": 3,
+        "sources": {"crm": OneSource(State.CLOSED, State.CLOSED, 1, 100)}, "connections": {"switch": 4},
+        "connections_most": 5, "journal": 0, "configured_at": 1.0, "snapshot_at": None, "is_refused": False,
     }  # fmt: skip
     return Gauges(**{**known, **changed})
 

@@ -48,6 +48,9 @@ class Run:
     def started(self) -> list[FakeProcess]:
         return self.workers.started
 
+    async def until_started(self, count: int) -> None:
+        await until(lambda: len(self.started) == count and self.started[-1].orders)
+
     async def settle(self) -> None:
         await self.crew.end(0.1)
         await asyncio.gather(*(process.running for process in self.started), *self.workers.closing)
@@ -108,7 +111,7 @@ async def test_one_that_dies_is_started_again_with_longer_and_longer_pauses(monk
     async with running() as run:
         for count in range(3, 7):
             run.started[-1].exit(-9)
-            await until(lambda count=count: len(run.started) == count and run.started[-1].orders)
+            await run.until_started(count)
         assert [(code, again_in) for _, code, again_in in run.ended] == [(-9, 0.01), (-9, 0.02), (-9, 0.03), (-9, 0.03)]
         monkeypatch.setattr(module, "STEADY", 0.0)
         run.started[-1].exit(1)
@@ -157,7 +160,7 @@ async def test_where_one_is_missing_for_long_that_is_said(monkeypatch: pytest.Mo
         run.workers.failures = [OSError() for _ in range(20)]
         run.started[0].exit(-9)
         await until(lambda: run.ended)
-        with pytest.raises(ProxyError, match="^not all workers run"):
+        with pytest.raises(ProxyError, match=r"^not all workers run"):
             await run.crew.ask_all("pid")
 
 
@@ -171,12 +174,12 @@ async def test_who_answers_is_enough_for_some_questions() -> None:
 
         run.workers.answers["pid"] = answer
         assert await run.crew.ask_any("pid") == [1001]
-        with pytest.raises(ProxyError, match="^no$"):
+        with pytest.raises(ProxyError, match=r"^no$"):
             await run.crew.ask_one("pid")
         for member in run.crew._members.values():
             member.ready.clear()
         assert await run.crew.ask_any("pid") == []
-        with pytest.raises(ProxyError, match="^no worker runs"):
+        with pytest.raises(ProxyError, match=r"^no worker runs"):
             await run.crew.ask_one("pid")
 
 
@@ -199,7 +202,7 @@ async def test_one_that_does_not_go_along_is_exchanged(lines: list[tuple[Any, ..
 
 @pytest.mark.parametrize(("is_enabled", "ended_by"), [(True, signal.SIGABRT), (False, signal.SIGKILL)])
 async def test_one_that_gives_no_sign_of_life_is_ended(
-    monkeypatch: pytest.MonkeyPatch, is_enabled: bool, ended_by: int
+    monkeypatch: pytest.MonkeyPatch, *, is_enabled: bool, ended_by: int
 ) -> None:
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: is_enabled)
     monkeypatch.setattr(module, "SILENCE", 0.2)
@@ -218,9 +221,13 @@ async def test_one_that_gives_no_sign_of_life_is_ended(
         assert run.started[1].signals == []
 
 
-async def test_a_process_gets_its_end_of_the_link_and_the_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_process_gets_its_end_of_the_link_and_the_socket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     command = tmp_path / "python"
-    command.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said; ls /proc/self/fd >> {tmp_path}/said\n', encoding="utf-8")
+    command.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/said; ls /proc/self/fd >> {tmp_path}/said\n', encoding="utf-8"
+    )
     command.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(command))
     one, other = socket.socketpair()

@@ -63,7 +63,7 @@ async def test_what_is_asked_is_answered_also_several_things_at_once() -> None:
         return f"{what}!"
 
     async with linked(asked=answer) as (one, _, _):
-        assert await asyncio.gather(one.ask("slow", 0.05), one.ask("fast", 0)) == ["slow!", "fast!"]
+        assert [*await asyncio.gather(one.ask("slow", 0.05), one.ask("fast", 0))] == ["slow!", "fast!"]
 
 
 async def test_trouble_of_the_other_side_is_told_as_a_sentence(bugs: list[tuple[str, BaseException]]) -> None:
@@ -71,10 +71,10 @@ async def test_trouble_of_the_other_side_is_told_as_a_sentence(bugs: list[tuple[
         raise ProxyError("no room") if what == "trouble" else RuntimeError("+905301234567")
 
     async with linked(asked=fail) as (one, _, _):
-        with pytest.raises(ProxyError, match="^no room$"):
+        with pytest.raises(ProxyError, match=r"^no room$"):
             await one.ask("trouble")
         assert bugs == []
-        with pytest.raises(ProxyError, match="^a bug of tanima - see its log$"):
+        with pytest.raises(ProxyError, match=r"^a bug of tanima - see its log$"):
             await one.ask("bug")
     assert [(where, type(exc)) for where, exc in bugs] == [("bug", RuntimeError)]
 
@@ -106,9 +106,9 @@ async def test_whoever_waits_when_the_other_side_ends_is_told() -> None:
         next(iter(one._waiting.values())).set_result("already")
         await other.close(1)
         assert await asking[0] == "already"
-        with pytest.raises(ProxyError, match="^a worker has ended"):
+        with pytest.raises(ProxyError, match=r"^a worker has ended"):
             await asking[1]
-        with pytest.raises(ProxyError, match="^a worker has ended"):
+        with pytest.raises(ProxyError, match=r"^a worker has ended"):
             await one.ask("y")
         assert not one.tell("z")
 

@@ -175,13 +175,17 @@ async def test_the_operator_is_answered_at_his_own_address(run: Run) -> None:
 async def test_an_erase_reaches_all_and_the_journal(run: Run, lines: list[tuple[Any, ...]]) -> None:
     run.one_tells(replace(answered(), routing=None))
     await until(lambda: len(run.operation.journal) == 1)
-    is_first = lambda process, *_: process is run.workers.started[0]  # noqa: E731 - both are so
-    run.workers.answers["erase"] = lambda process, _: Erased(not is_first(process), is_first(process))
+
+    def answer(process: FakeProcess, _: object) -> Erased:
+        is_first = process is run.workers.started[0]
+        return Erased(not is_first, is_first)
+
+    run.workers.answers["erase"] = answer
     assert await run.operation.erase(NUMBER) == Erased(was_known=True, snapshot=True)
     assert [process.asked for process in run.workers.started] == [[("erase", NUMBER)]] * 2
     assert len(run.operation.journal) == 0
     assert run.operation.figures.events["erased"] == 1
-    assert ("erased", True) in lines or ("erased",) in lines
+    assert [name for name, *_ in lines].count("erased") == 1
 
 
 async def test_an_erase_that_fails_in_one_worker_has_failed(run: Run) -> None:
@@ -191,7 +195,7 @@ async def test_an_erase_that_fails_in_one_worker_has_failed(run: Run) -> None:
         return Erased(was_known=True, snapshot=False)
 
     run.workers.answers["erase"] = answer
-    with pytest.raises(ProxyError, match="^the snapshot cannot be written$"):
+    with pytest.raises(ProxyError, match=r"^the snapshot cannot be written$"):
         await run.operation.erase(NUMBER)
     assert run.operation.figures.events["erased"] == 0
 
