@@ -84,9 +84,8 @@ class Link:
             except Exception as exc:  # noqa: BLE001 - the next one may be better
                 logs.bug("link", exc)
         self._is_over = True
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ProxyError(_GONE))
+        for number in self._waiting:
+            self._hear(number, _GONE, is_good=False)
 
     async def close(self, seconds: float) -> None:
         """Send what is left, but no longer than so many seconds, and leave."""

@@ -150,7 +150,9 @@ class Worker(Server):
     def tell_events(self, link: Link) -> None:
         """Tell what has happened since the last time; what cannot be told is missing in the figures."""
         events, self.watch.events = self.watch.events, []
-        if events and not link.tell(events):
+        if not events:
+            return
+        if not link.tell(events):
             self._lost += len(events)
         elif self._lost:
             logs.events_lost(self._lost)

@@ -56,12 +56,13 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 class Run:
-    def __init__(self, file: Path, workers: FakeWorkers) -> None:
+    def __init__(self, file: Path, workers: FakeWorkers, *, has_admin: bool) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.admin = f"http://127.0.0.1:{free.getsockname()[1]}"
         self.file = file
         self.workers = workers
-        self.toml = TOML.format(port=self.admin.rpartition(":")[2]).encode()
+        toml = TOML.format(port=self.admin.rpartition(":")[2])
+        self.toml = (toml if has_admin else toml.replace("listen", "# listen")).encode()
         file.write_bytes(self.toml)
         self.supervisor = Supervisor(load(file, self.toml), file, self.toml, 2)
         self.operation = self.supervisor.operation
@@ -72,10 +73,10 @@ class Run:
 
 
 @asynccontextmanager
-async def supervising(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+async def supervising(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_admin: bool = True) -> AsyncIterator[Run]:
     workers = FakeWorkers()
     monkeypatch.setattr(crew_module, "start_worker", workers.start)
-    run = Run(tmp_path / "config.toml", workers)
+    run = Run(tmp_path / "config.toml", workers, has_admin=has_admin)
     run.port = await asyncio.wait_for(run.supervisor.start(("127.0.0.1", 0)), 5)
     await until(lambda: run.operation.gauges().cached == 4)
     yield run
@@ -97,16 +98,16 @@ async def test_each_worker_is_told_where_to_listen_and_the_first_keeps_the_snaps
     assert [each.descriptor for each in orders if each] == [None, None]
 
 
-async def test_an_address_that_is_taken_is_an_os_error_also_by_others_who_share_it(run: Run) -> None:
-    shared = socket.socket()
-    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    with shared:
-        shared.bind(("127.0.0.1", run.port))
+async def test_an_address_that_is_taken_is_an_os_error_also_by_others_who_share_it(tmp_path: Path) -> None:
+    run = Run(tmp_path / "config.toml", FakeWorkers(), has_admin=True)
+    with socket.socket() as shared:
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        shared.bind(("127.0.0.1", 0))
         shared.listen()
-        other = Supervisor(load(run.file), run.file, run.toml, 2)
         with pytest.raises(OSError, match="address already in use"):
-            await other.start(("127.0.0.1", run.port))
-        other._reading.shutdown()
+            await run.supervisor.start(shared.getsockname())
+    await run.supervisor.stop()
+    assert run.workers.started == []
 
 
 async def test_a_socket_that_is_handed_over_is_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ async def test_a_socket_that_is_handed_over_is_for_all(tmp_path: Path, monkeypat
         monkeypatch.setattr(sockets, "_FIRST", os.dup(listening.fileno()))
         monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
         monkeypatch.setenv("LISTEN_FDS", "1")
-        async with supervising(tmp_path, monkeypatch) as run:
+        async with supervising(tmp_path, monkeypatch, has_admin=False) as run:
             assert run.port == listening.getsockname()[1]
             orders = [process.orders for process in run.workers.started]
             assert [each.descriptor for each in orders if each] == [sockets._FIRST] * 2

@@ -202,6 +202,10 @@ async def test_events_that_cannot_be_told_are_counted(orders: Orders, lines: lis
     link.takes = True
     for _ in range(2):
         worker.tell_events(link)
+        assert lines == [], "there is nothing to tell yet"
+    for _ in range(2):
+        worker.watch.events.append("bug")
+        worker.tell_events(link)
     assert lines == [("events_lost", 4)]
     worker._reading.shutdown()
 
