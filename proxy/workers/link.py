@@ -1,15 +1,25 @@
 """Messages between a worker and the one who supervises it, over a socket that nobody else can reach."""
 
 import asyncio
+import copyreg
+import io
 import pickle
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 from proxy import logs
+from proxy.actions import Transfer
 from proxy.detached import detach
 from proxy.errors import ProxyError
+from proxy.journal import Answered
+from proxy.model import Asked, Call, Heard
+from proxy.phone import PhoneNumber
+from proxy.routing import Decision, Knowledge
+from proxy.rules import Situation
 
 ROOM = 8 * 2**20
 """Bytes that may wait for the other side; what is told beyond that is dropped."""
@@ -114,7 +124,7 @@ class Link:
             self._send(_FAILED, number, "a bug of tanima - see its log")
 
     def _send(self, kind: int, number: int, content: object) -> None:
-        message = pickle.dumps((kind, number, content), pickle.HIGHEST_PROTOCOL)
+        message = _pickled((kind, number, content))
         self._writer.write(len(message).to_bytes(_LENGTH, "big") + message)
 
     async def _receive(self) -> tuple[int, int, Any]:
@@ -122,5 +132,25 @@ class Link:
         message: tuple[int, int, Any] = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - our own
         return message
 
+
+def _pickled(what: object) -> bytes:
+    """Return what `pickle.dumps` would; but what comes with each call is made anew by its class, in half the time."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _WAYS
+    pickler.dump(what)
+    return buffer.getvalue()
+
+
+def _way_of(kind: type[Any]) -> Callable[[Any], Any]:
+    values = attrgetter(*(field.name for field in fields(kind)))
+    return lambda each: (kind, values(each))
+
+
+_WITH_EACH_CALL = (Answered, Asked, Call, Decision, Heard, Knowledge, PhoneNumber, Situation, Transfer)
+"""Dataclasses with several fields, which all are their constructor's, in this order"""
+
+_WAYS: dict[type[Any], Callable[[Any], Any]] = dict(copyreg.dispatch_table)
+_WAYS |= {kind: _way_of(kind) for kind in _WITH_EACH_CALL}
 
 _GONE = "a worker has ended, and is being started again - allowed: to ask again"

@@ -45,8 +45,15 @@ class Operator:
         self._url = f"http://127.0.0.1:{port}"
 
     async def told(self) -> str:
-        async with aiohttp.ClientSession() as session, session.get(f"{self._url}/metrics") as response:
-            return await response.text()
+        """Return the metrics, as soon as the address is there: calls are answered before that."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                async with aiohttp.ClientSession() as session, session.get(f"{self._url}/metrics") as response:
+                    return await response.text()
+            except aiohttp.ClientConnectorError:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.05)
 
     async def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels."""

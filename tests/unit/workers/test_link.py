@@ -4,14 +4,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from proxy import logs
 from proxy.errors import ProxyError
+from proxy.model import Asked
 from proxy.workers import link as module
 from proxy.workers.link import Link
+from tests.unit.test_journal import answered
 
 
 @asynccontextmanager
@@ -45,6 +48,18 @@ async def test_what_is_told_comes_over_in_order_however_long_it_is() -> None:
         for what in (1, ["two"], "x" * 1_000_000):
             assert one.tell(what)
         assert [await heard.get() for _ in range(3)] == [1, ["two"], "x" * 1_000_000]
+
+
+async def test_a_call_comes_over_as_it_was() -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    call = replace(answered(), routing=None)
+    async with linked(heard.put_nowait) as (one, _, _):
+        one.tell([call, Asked("crm", "found", 0.1, began=2.0)])
+        came, asked = await heard.get()
+    assert came == call
+    assert came.decision.knowledge == call.decision.knowledge
+    assert came.call.caller.national == "05301234567"
+    assert asked.began == 2.0
 
 
 async def test_the_first_thing_is_received_before_all_else() -> None:

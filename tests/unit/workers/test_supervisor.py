@@ -162,7 +162,7 @@ async def test_the_operator_is_answered_at_his_own_address(run: Run) -> None:
             except OSError:
                 return False
 
-        for _ in range(100):
+        for _ in range(500):
             if await is_there():
                 break
             await asyncio.sleep(0.01)
