@@ -119,9 +119,12 @@ class Journal:
     def __len__(self) -> int:
         return sum(map(len, self._entries.values()))
 
-    def add(self, answered: Answered) -> None:
-        """Keep a call; of its sort, the oldest may have to go for it. One that rang before an erase is not kept."""
-        if time.monotonic() - answered.seconds <= self._erased_at:
+    def add(self, answered: Answered, ago: float = 0.0) -> None:
+        """Keep a call that was answered some seconds `ago`; of its sort, the oldest may have to go for it.
+
+        One that rang before an erase is not kept.
+        """
+        if time.monotonic() - ago - answered.seconds <= self._erased_at:
             return
         self._count += 1
         self._entries[answered.sort].append(Entry(self._count, answered))

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy import detached, tracing
@@ -20,7 +21,7 @@ from proxy.web.sockets import hold, inherited_socket
 from proxy.web.switch import SLACK
 from proxy.workers.crew import Crew
 from proxy.workers.together import Together
-from proxy.workers.worker import Event, Orders
+from proxy.workers.worker import EVERY, Event, Orders
 
 
 class Supervisor(Server):
@@ -90,7 +91,8 @@ class Supervisor(Server):
                 case Answered():
                     answered = replace(event, routing=self.deployment.router.routing_of(event.call))
                     figures.count_call(answered, self.deployment.settings.switch.deadline + SLACK, now)
-                    self.operation.journal.add(answered)
+                    ago = (datetime.now(UTC) - event.at).total_seconds()
+                    self.operation.journal.add(answered, max(EVERY, ago))  # as a clock may be put back
                 case Asked():
                     figures.count_source(event, now)
                 case Guarded():

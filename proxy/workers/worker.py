@@ -187,8 +187,13 @@ async def _obey(orders: Orders, link: Link) -> None:
         link.tell(worker.operation.gauges())
         detach(worker.report(link))
 
+    async def answer(what: str, *arguments: Any) -> Any:  # noqa: ANN401 - whatever is asked
+        done = await worker.answer(what, *arguments)
+        worker.tell_events(link)  # calls before an erase are known before it is known to be done
+        return done
+
     async def do_as_told() -> None:
-        await link.run(lambda _: None, worker.answer)
+        await link.run(lambda _: None, answer)
         signal.raise_signal(signal.SIGTERM)
 
     detach(do_as_told())

@@ -185,6 +185,9 @@ async def test_an_erase_reaches_all_and_the_journal(run: Run, lines: list[tuple[
     assert await run.operation.erase(NUMBER) == Erased(was_known=True, snapshot=True)
     assert [process.asked for process in run.workers.started] == [[("erase", NUMBER)]] * 2
     assert len(run.operation.journal) == 0
+    run.one_tells(replace(answered(), routing=None), "bug")
+    await until(lambda: run.operation.figures.events["bug"])
+    assert len(run.operation.journal) == 0, "it rang before"
     assert run.operation.figures.events["erased"] == 1
     assert [name for name, *_ in lines].count("erased") == 1
 
