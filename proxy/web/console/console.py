@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
+from proxy.errors import ProxyError
 from proxy.web import listener
 from proxy.web.bodies import LARGEST, Refused, body_of
 from proxy.web.console.cached import cached
@@ -100,6 +101,8 @@ class Console:
         except Refused as exc:
             response = self._problem(visit, *exc.args)
             response.force_close()
+        except ProxyError as exc:
+            response = self._problem(visit, 503, str(exc))
         except Exception as exc:  # noqa: BLE001 - a page must not cost anybody a call
             self._on_bug("console", exc)
             response = self._problem(visit, 500)

@@ -6,6 +6,7 @@ import re
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from proxy.errors import ProxyError
 from proxy.web import bodies
 from proxy.web.console import console
 from tests.operated import half_an_hour
@@ -87,6 +88,16 @@ async def test_a_bug_is_told_and_costs_one_page_only(browser: Browser, bugs: Bug
     bugs.reported.clear()
     browser.operated.error = None
     assert (await browser.get("/")).status == 200
+
+
+async def test_what_cannot_be_done_now_is_told(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cannot(_: object) -> int:
+        raise ProxyError("not all workers run - allowed: to ask again")
+
+    monkeypatch.setattr(browser.operated, "invalidate", cannot)
+    page = await browser.post("/cache", {"action": "invalidate", "number": "05301234567"})
+    assert page.status == 503
+    assert "not all workers run - allowed: to ask again" in page.text
 
 
 # ---------------------------------------------------------------------------------------- forms
