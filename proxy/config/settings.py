@@ -24,6 +24,7 @@ from proxy.config.values import (
     fits_listen,
     fits_snapshot,
     is_below_ttl,
+    is_for_pushes_alone,
     is_service_url,
     parse_by,
     parse_holidays,
@@ -178,7 +179,7 @@ class AdminSettings(Section):
     """HOST:PORT; nowhere when left out"""
     token: Annotated[LongSecret | None, Field(validate_default=True), AfterValidator(fits_listen)] = None
     """Secret of at least 16 characters that must be brought; needed where others than this machine can ask"""
-    push_token: LongSecret | None = None
+    push_token: Annotated[LongSecret | None, AfterValidator(is_for_pushes_alone)] = None
     """Secret of at least 16 characters for a CRM that tells of changes (`POST /invalidate`), and may do nothing else"""
 
 

@@ -138,6 +138,13 @@ def fits_listen(token: SecretStr | None, info: ValidationInfo) -> SecretStr | No
     return token
 
 
+def is_for_pushes_alone(push_token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """Check that who may only tell of changes is not taken for the operator. Raises ValueError."""
+    if push_token is not None and push_token == info.data.get("token"):
+        raise ValueError("is the operator's token too - allowed: another secret, or none")
+    return push_token
+
+
 def parse_path(text: str) -> str:
     """Read the path of a URL, such as `/musteri.json`. Raises ValueError."""
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text):

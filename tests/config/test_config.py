@@ -37,6 +37,7 @@ INVALID = [
 ]
 VALID = sorted((HERE / "valid").glob("*.toml"))
 SECRET = "s3cr3t-of-the-crm"
+OF_PUSHES = "s3cr3t-of-the-crm-for-pushes"
 
 Problem = tuple[str, str, str]
 
@@ -537,7 +538,7 @@ def example_in(folder: Path) -> Path:
     file = folder / "config.toml"
     file.write_bytes(EXAMPLE.read_bytes())
     for secret in ("shop.password", "snapshot.key", "admin.token", "crm.token"):
-        (folder / secret).write_text(SECRET, encoding="utf-8")
+        (folder / secret).write_text(OF_PUSHES if secret == "crm.token" else SECRET, encoding="utf-8")
         (folder / secret).chmod(0o600)
     return file
 
@@ -577,7 +578,7 @@ def test_what_the_example_has_as_examples_can_be_used_and_is_not_set_when_left_o
     access, cache, admin = loaded.switch.access, loaded.cache, loaded.admin
     assert (access.tokens, access.rate, len(access.allow), len(access.trusted_proxies)) == ([secret], 20, 2, 1)
     assert (cache.snapshot, cache.snapshot_key) == ("cache.json", secret)
-    assert (admin.listen, admin.token, admin.push_token) == (("127.0.0.1", 9090), secret, secret)
+    assert (admin.listen, admin.token, admin.push_token) == (("127.0.0.1", 9090), secret, SecretStr(OF_PUSHES))
     assert [rule.name for rule in loaded.rules if rule.called] == ["from abroad, or by the export line"]
     access, cache, admin = shipped.switch.access, shipped.cache, shipped.admin
     assert (access.tokens, access.rate, access.allow, access.trusted_proxies) == ([], None, (), ())

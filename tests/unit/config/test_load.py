@@ -369,6 +369,14 @@ def test_secrets_in_files_are_checked_like_others(tmp_path: Path) -> None:
     )
 
 
+def test_who_tells_of_changes_cannot_have_the_operators_token(tmp_path: Path) -> None:
+    admin = '[admin]\nlisten = "127.0.0.1:9090"\ntoken = "made-up-token-one"\npush_token = "made-up-token-{}"'
+    assert load(written(tmp_path, STATIC, admin.format("two"))).settings.admin.push_token is not None
+    assert problems_of(written(tmp_path, STATIC, admin.format("one"))) == (
+        "admin.push_token: is the operator's token too - allowed: another secret, or none",
+    )
+
+
 def test_a_secret_and_a_file_of_it_cannot_both_be_given(tmp_path: Path) -> None:
     (tmp_path / "switch.tokens").write_text("made-up-token-one", encoding="utf-8")
     access = '[switch.access]\ntokens = ["made-up-token-two"]\ntokens_file = "switch.tokens"'
