@@ -9,15 +9,15 @@ from pydantic import BaseModel, SecretStr
 
 from proxy.secret_files import is_readable_by_everybody
 
-_SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - words
+SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - words
 
-_SECRET_NAME = re.compile(_SECRET_WORD)
+SECRET_NAME = re.compile(SECRET_WORD)
 """Parameters and headers that are secrets, whatever else an adapter hides."""
 
 _SECRET_IN_A_URL = re.compile(
     r"://[^/?#@]*:[^/?#@]+@"  # user:password@
-    rf"|\?.*{_SECRET_WORD}[^=&%{{]*(?:=|%3[dD])[^&%{{]"  # ?key=...
-    r"|^https?://.*/(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])[\w-]{12,}(?:/|$)",  # a code in a path, as of a webhook
+    rf"|\?.*{SECRET_WORD}[^=&%{{]*(?:=|%3[dD])[^&%{{]"  # ?key=...
+    r"|^https?://[^/]+/(?:.*/)?(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])[\w-]{12,}(?:[/?#]|$)",  # a code, as of a webhook
     re.ASCII,
 )
 
@@ -59,7 +59,8 @@ def _secrets_at(name: str, node: object, *, declared: bool) -> Iterator[str]:
         if "://" in text or name.endswith("url"):
             is_secret = bool(_SECRET_IN_A_URL.search(text))
         else:
-            is_secret = (declared or bool(_SECRET_NAME.search(name))) and not _PLACEHOLDER.search(text)
+            rest = _PLACEHOLDER.sub("", text)
+            is_secret = bool(rest) if declared else rest == text and bool(SECRET_NAME.search(name))
         if is_secret:
             yield text
     elif isinstance(node, BaseModel):

@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from proxy.config.doubts import secrets_in
 from proxy.config.load import Configuration
+from proxy.config.masks import MASK, shown, without_secret
 from proxy.config.plain import lines_of, routing_of
 from proxy.config.routes import MannerSettings, RuleSettings
 from proxy.rules import Rule, overshadowed
 
-MASK = "***"
-
 Path = tuple[str, ...]
+
+OPTIONS = ("sources", "name", "options")
+"""Path of what an adapter wants to know"""
 
 
 class Shown:
@@ -24,6 +25,7 @@ class Shown:
     def __init__(self, configuration: Configuration) -> None:
         models = [configuration.settings, *(source.options for source in configuration.sources)]
         self._secrets = {secret for model in models for secret in secrets_in(model)}
+        self._ours = {each.settings.name for each in configuration.sources if _is_ours(each.options)}
         self._written: set[str] = set()
         sections = self._table(configuration.settings, configuration.written, ())
         for table, written, source in zip(
@@ -43,7 +45,7 @@ class Shown:
                 table[name] = self._plain(value, (*path, name))
         more = {name: value for name, value in written.items() if name not in table}
         self._written |= {".".join((*path, name)) for name in more}
-        return table | {name: self._masked(value) for name, value in more.items()}
+        return table | {name: self._masked(value, (*path, name)) for name, value in more.items()}
 
     def _as_written(self, value: Any, written: Any, path: Path) -> Any:  # noqa: ANN401 - any TOML value
         if isinstance(value, BaseModel) and isinstance(written, Mapping):
@@ -55,7 +57,7 @@ class Shown:
             pairs = zip(value, written, strict=False)
             return [self._as_written(one, below, (*path, str(getattr(one, "name", "")))) for one, below in pairs]
         self._written.add(".".join(path))
-        return self._masked(written)
+        return self._masked(written, path)
 
     def _plain(self, value: Any, path: Path) -> Any:  # noqa: ANN401 - any value
         """Return what is left out as it would be written."""
@@ -65,7 +67,7 @@ class Shown:
             case SecretStr():
                 plain = MASK
             case Mapping():
-                plain = {str(key): self._plain(below, path) for key, below in value.items()}
+                plain = {str(key): self._plain(below, (*path, str(key))) for key, below in value.items()}
             case set() | frozenset():
                 plain = sorted(str(self._plain(each, path)) for each in value)
             case (str(host), int(port)):
@@ -75,31 +77,35 @@ class Shown:
             case Enum():
                 plain = value.value
             case _:
-                plain = value if _is_scalar(value) else str(getattr(value, "text", getattr(value, "template", value)))
+                text = value if _is_scalar(value) else str(getattr(value, "text", getattr(value, "template", value)))
+                plain = self._text(text, path) if isinstance(text, str) else text
         return plain
 
-    def _masked(self, value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    def _masked(self, value: Any, path: Path) -> Any:  # noqa: ANN401 - any TOML value
         if isinstance(value, Mapping):
-            return {str(key): self._masked(below) for key, below in value.items()}
+            return {str(key): self._masked(below, (*path, str(key))) for key, below in value.items()}
         if isinstance(value, list):
-            return [self._masked(below) for below in value]
+            return [self._masked(below, path) for below in value]
         if isinstance(value, str):
-            return _without_secret(value) if value in self._secrets else str(value)
+            return without_secret(value) if value in self._secrets else self._text(value, path)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = self._text(str(value), path)
+            return value if text == str(value) else text
         return value if _is_scalar(value) else str(value)
+
+    def _text(self, text: str, path: Path) -> str:
+        """Return what may be shown of a text; below a source, what is above it counts from its options on."""
+        is_of_a_source = path[:1] == ("sources",) and len(path) > len(OPTIONS)
+        keys = path[len(OPTIONS) :] if is_of_a_source else ()
+        return shown(str(text), keys, is_ours=is_of_a_source and path[1] in self._ours)
 
 
 def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _without_secret(text: str) -> str:
-    """Return what may be shown of a secret: of a URL, where it leads."""
-    try:
-        url = urlsplit(text)
-        port = f":{url.port}" if url.port else ""
-    except ValueError:
-        return MASK
-    return f"{url.scheme}://{url.hostname}{port}/{MASK}" if url.scheme and url.hostname else MASK
+def _is_ours(options: BaseModel) -> bool:
+    return type(options).__module__.split(".")[0] == "adapters"
 
 
 def rules_of(configuration: Configuration) -> Iterator[tuple[str, Rule, Mapping[str, Any], str]]:

@@ -1,11 +1,14 @@
 """The configuration as a person is shown it."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from proxy.config import load
-from proxy.config.shown import MASK, Shown, rules_of
+from proxy.config.masks import MASK
+from proxy.config.shown import Shown, rules_of
 
 SECRET = "made-up-token-of-the-switch"
 
@@ -126,6 +129,90 @@ def test_no_secret_is_shown_wherever_it_stands(shown: Shown) -> None:
     assert options["headers"] == {"X-Api-Key": MASK, "X-Back": MASK}
     assert options["url"] == "https://crm.example.com/api/contacts"
     assert shown.sections["sources"][1]["options"]["url"] == f"postgresql+asyncpg://db.example.com:5433/{MASK}"
+
+
+OWN = """
+from pydantic import AnyUrl
+from proxy.adapter import Adapter, AdapterConfig, SecretStr
+
+
+class Options(AdapterConfig):
+    password: str = ""
+    pin: int = 0
+    auth_pin: int = 0
+    renew_tokens: bool = False
+    braces: SecretStr | None = None
+    kept: SecretStr = SecretStr("made-up")
+    headers: dict[str, str] = {}
+    dsn: str = "postgres://us:made-up-password@db.example.com/x"
+    other: AnyUrl = AnyUrl("https://us:made-up-password@crm.example.com/x")
+    sets: dict[str, dict[str, str]] = {"auth": {"pair": "made-up-pair"}, "more": {"tenant": "acme"}}
+
+
+class Crm(Adapter):
+    Config = Options
+
+    def __init__(self, config):
+        pass
+
+    async def lookup(self, key):
+        return None
+"""
+
+SOURCES = """
+[switch]
+default = "queue/200"
+[[sources]]
+name = "token of ours"
+adapter = "of_a_test_of_shown:Crm"
+[sources.options]
+password = "made-up-password"
+pin = 7
+auth_pin = 4711
+renew_tokens = true
+braces = "made-up {x} braces"
+headers = { Authorization = "Bearer made-up", Accept = "text/xml" }
+[[sources]]
+name = "list"
+adapter = "static"
+[[sources.options.contacts]]
+name = "Ayşe"
+numbers = ["0530 123 45 67"]
+fields = { mobile = 905301234567, tier = "gold", points = 12 }
+"""
+
+
+def test_no_secret_of_an_own_adapter_is_shown_whatever_it_is_declared_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "of_a_test_of_shown.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "config.toml").write_text(SOURCES, encoding="utf-8")
+    own, listed = (table["options"] for table in Shown(load(tmp_path / "config.toml")).sections["sources"])
+    assert own == {
+        "password": MASK,
+        "pin": 7,
+        "auth_pin": MASK,
+        "renew_tokens": True,
+        "braces": MASK,
+        "kept": MASK,
+        "headers": {"Authorization": MASK, "Accept": "text/xml"},
+        "dsn": f"postgres://db.example.com/{MASK}",
+        "other": f"https://crm.example.com/{MASK}",
+        "sets": {"auth": {"pair": MASK}, "more": {"tenant": "acme"}},
+    }
+    (contact,) = listed["contacts"]
+    assert contact["numbers"] == ["•••• ••• •• 67"]
+    assert contact["fields"] == {"mobile": "••••••••••67", "tier": "gold", "points": 12}
+
+
+def test_no_secret_out_of_the_environment_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    source = {"name": "crm", "adapter": "of_a_test_of_shown:Crm", "options": {"password": "made-up-password"}}
+    monkeypatch.setenv("TANIMA_SOURCES", json.dumps([source]))
+    (tmp_path / "of_a_test_of_shown.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "config.toml").write_text('[switch]\ndefault = "queue/200"\n', encoding="utf-8")
+    assert "made-up" not in repr(Shown(load(tmp_path / "config.toml")).sections)
 
 
 def test_rules_are_told_with_their_conditions_and_why_one_never_matches(
