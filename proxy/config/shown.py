@@ -118,6 +118,11 @@ def rules_of(configuration: Configuration) -> Iterator[tuple[str, Rule, Mapping[
             yield from _rules_of(line.name, of_lines[line.name].rules, table["rules"])
 
 
+def heirs_of(line: str, configuration: Configuration) -> tuple[str, ...]:
+    """Return the lines for which those rules count too: of those of no line, all that have none of their own."""
+    return () if line else tuple(each.name for each in configuration.settings.lines if each.rules is None)
+
+
 def _rules_of(line: str, rules: Sequence[Rule], written: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
     never = overshadowed(rules)
     for rule, table in zip(rules, written, strict=True):

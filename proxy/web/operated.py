@@ -87,6 +87,13 @@ class RuleShown:
     """A target, or a step after `ask`, as in the TOML"""
     never: str = ""
     """Why it can never match; empty when it can"""
+    heirs: tuple[str, ...] = ()
+    """Lines whose calls it decides too, as they have no rules of their own"""
+
+    @property
+    def counted(self) -> Sequence[tuple[str, str]]:
+        """What its matches are counted as: the names of a line and of itself."""
+        return [(line, self.name) for line in (self.line, *self.heirs)]
 
 
 @dataclass(frozen=True, slots=True)

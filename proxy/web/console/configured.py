@@ -100,7 +100,7 @@ async def rules(operated: Operated, visit: Visit) -> View:
     shown, matched = operated.shown(), operated.figures.rules
     lines: dict[str, list[RuleRow]] = {}
     for rule in shown.rules:
-        row = RuleRow(rule, list(in_words(rule.conditions, visit.words)), matched[rule.line, rule.name])
+        row = RuleRow(rule, list(in_words(rule.conditions, visit.words)), sum(map(matched.__getitem__, rule.counted)))
         lines.setdefault(rule.line, []).append(row)
     return View("rules.html", {"lines": lines, "notes": shown.notes})
 

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.config import load
 from proxy.config.masks import MASK
-from proxy.config.shown import Shown, rules_of
+from proxy.config.shown import Shown, heirs_of, rules_of
 
 SECRET = "made-up-token-of-the-switch"
 
@@ -225,3 +225,9 @@ def test_rules_are_told_with_their_conditions_and_why_one_never_matches(
         ("sales", "strangers", "ask customer_no", ""),
     ]
     assert told[1][2] == {"caller": {"kind": "known"}, "when": {"tier": "gold"}, "during": ["office"]}
+
+
+def test_lines_without_rules_of_their_own_have_those_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = load(written(tmp_path, monkeypatch))
+    assert heirs_of("", configuration) == ("as all",)
+    assert heirs_of("sales", configuration) == ()

@@ -8,7 +8,7 @@ import pytest
 from proxy.model import Asked
 from proxy.web.console.configured import in_toml, in_words, tables
 from proxy.web.console.words import WORDS
-from proxy.web.operated import Shown
+from proxy.web.operated import RuleShown, Shown
 from tests.operated import SECTIONS, WRITTEN, answered
 from tests.unit.web.console.browsing import Browser
 
@@ -41,6 +41,14 @@ async def test_rules(browser: Browser) -> None:
         "Notes of tanima check the table branches is used by no rule",
     ):
         assert told in text
+
+
+async def test_a_rule_for_all_has_the_matches_of_lines_that_have_none_of_their_own(browser: Browser) -> None:
+    rules = [RuleShown("", "gold", {}, "queue/201", heirs=("shop", "export"))]
+    browser.operated.shown_now = Shown("config.toml", {}, rules=rules)
+    browser.operated.figures.rules.update({("", "gold"): 1, ("shop", "gold"): 2, ("other", "gold"): 4})
+    assert "gold matched: 3 caller" in (await browser.get("/rules")).text
+    assert rules[0].counted == [("", "gold"), ("shop", "gold"), ("export", "gold")]
 
 
 async def test_without_rules(browser: Browser) -> None:
