@@ -9,7 +9,7 @@ from importlib.metadata import version
 from proxy.adapter import Forgetting
 from proxy.config.load import Configuration
 from proxy.config.shown import Shown as ShownSettings
-from proxy.config.shown import rules_of
+from proxy.config.shown import heirs_of, rules_of
 from proxy.deployment import Deployment, Observers
 from proxy.dialects import Dialect
 from proxy.figures import Figures
@@ -65,7 +65,7 @@ class Operation:
                 name: OneSource(*upstream.states(), upstream.under_way, upstream.most)
                 for name, upstream in deployment.upstreams.items()
             },
-            rules=[(rule.line, rule.name) for rule in self.shown().rules],
+            rules=[counted for rule in self.shown().rules for counted in rule.counted],
             flights=deployment.directory.flights,
             cached=len(deployment.directory.cache),
             cache_size=deployment.directory.cache.size,
@@ -156,7 +156,7 @@ def shown(configuration: Configuration) -> Shown:
     """Return what a person is shown of a configuration."""
     settings = ShownSettings(configuration)
     rules = [
-        RuleShown(line, rule.name, conditions, rule.goal_in_words(), never)
+        RuleShown(line, rule.name, conditions, rule.goal_in_words(), never, heirs_of(line, configuration))
         for line, rule, conditions, never in rules_of(configuration)
     ]
     return Shown(

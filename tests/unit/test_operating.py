@@ -265,6 +265,15 @@ async def test_how_everything_is_now() -> None:
     assert run.operation.now() > 0
 
 
+async def test_common_rules_are_told_of_for_each_line_that_has_none_of_its_own() -> None:
+    lines = [
+        {"name": "shop", "called": "02125551010"},
+        {"name": "sales", "called": "02125551011", "rules": [{"name": "own", "target": "queue/205"}]},
+    ]
+    run = Run(configured(FakeAdapter(AHMET), rules=RULES[:1], lines=lines))
+    assert run.operation.gauges().rules == [("", "gold"), ("shop", "gold"), ("sales", "own")]
+
+
 async def test_the_configuration_that_counts_is_shown_also_after_another() -> None:
     run = Run(configured(FakeAdapter(AHMET), rules=RULES))
     shown = run.operation.shown()
