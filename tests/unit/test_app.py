@@ -25,6 +25,7 @@ from proxy.metrics import METRICS
 from proxy.model import Contact, Reason
 from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
+from proxy.web import admin
 from proxy.web.switch import SLACK
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
@@ -564,6 +565,20 @@ async def test_erasing_reaches_a_source_that_is_on_its_way_out(tmp_path: Path) -
         erased = await server.operation.erase(NUMBER)
     assert (erased.was_known, erased.snapshot) == (False, False)
     assert first.life == ["open", "forget", "close"]
+
+
+async def test_a_bug_in_the_operators_pages_keeps_nobody_from_being_answered(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(admin, "AdminListener", broken)
+    async with running(Server(configured(FakeAdapter(AHMET), admin={"listen": "127.0.0.1:9090"}))) as url:
+        await until(lambda: told("bug"))
+        assert await ask(url) == AHMET_SAID
+    assert [where for where, _ in told("bug")] == ["admin"]
+    told.lines.clear()
 
 
 async def test_an_address_of_the_operator_that_is_taken_keeps_nobody_from_being_answered(told: Told) -> None:

@@ -34,7 +34,7 @@ async def running(operated: FakeOperated) -> AsyncIterator[int]:
 def called() -> FakeOperated:
     """Return a server that has had two calls, of which the second failed."""
     operated, good = FakeOperated(), answered(reason=Reason.RULE)
-    operated.journal.add(replace(good, decision=replace(good.decision, rule="gold")))
+    operated.journal.add(replace(good, decision=replace(good.decision, rule="all")))
     failed = answered(reason=Reason.CRM_FAILED, via=Via.NONE, contact=None)
     assert failed.decision.knowledge is not None
     knowledge = replace(failed.decision.knowledge, asked=(Asked("crm", "failed", 0.6), Asked("list", "unknown", 0.001)))
@@ -45,7 +45,7 @@ def called() -> FakeOperated:
 async def test_each_call_is_a_line_the_oldest_first(tmp_path: Path) -> None:
     async with running(called()) as port:
         first, second = await last_calls(deployed(tmp_path, port), 3600, as_json=False)
-    assert first[19:] == "  +90********67  queue/200      rule gold, via crm, 10.0 ms"
+    assert first[19:] == "  +90********67  queue/200      rule all, via crm, 10.0 ms"
     assert second[19:] == (
         "  +90********67  queue/200      crm_failed, via none, 10.0 ms  (crm failed 600.0 ms, list unknown 1.0 ms)"
     )
