@@ -59,13 +59,14 @@ unit: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
 
 components: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/e2e --ignore=tests/readme
+	$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring)
 
 end-to-end: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py $(addprefix --ignore=,$(BESIDE))
 
 promises: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/e2e/test_logs_of_all_servers.py
+	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/browser tests/monitoring \
+		tests/e2e/test_logs_of_all_servers.py
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
