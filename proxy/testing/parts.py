@@ -59,7 +59,7 @@ def assert_is_contact(found: object, name: str, key: Key) -> None:
 
 def assert_is_discreet(error: AdapterError, key: Key) -> None:
     """See that an error's message says something, and not whom it was about."""
-    message = str(error)
+    message = " ".join(map(str, error.args))  # as it was written: the proxy tells it without long digits
     assert message
     if isinstance(key, PhoneNumber):
         is_held = any(form in message for form in (key.digits, key.national, key.subscriber))
