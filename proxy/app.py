@@ -246,7 +246,7 @@ class Server:
 
     def _listener_of_the_operator(self) -> Listener:
         """Return it. In a thread: what pages are made with takes long to load, and calls are answered already."""
-        from proxy.web.admin import AdminListener  # noqa: PLC0415 - for the same reason
+        from proxy.web.admin import AdminListener  # noqa: PLC0415 - in the thread, as its templates are slow to load
 
         admin = self.deployment.settings.admin
         token, push_token = (each.get_secret_value() if each else None for each in (admin.token, admin.push_token))

@@ -1,11 +1,12 @@
 """A server whose listener answers everything when it is let."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from proxy.web import connections
+from tests.unit.fakes import Bugs
 from tests.unit.web.listening import Running
 
 
@@ -21,3 +22,11 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     assert not running.server.asking
     assert not running.server.stalled
     assert not running.server.pipelining
+
+
+@pytest.fixture
+def bugs() -> Iterator[Bugs]:
+    """Return what was reported, which is to be nothing but what a test has taken out."""
+    bugs = Bugs()
+    yield bugs
+    assert bugs.reported == []

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -39,14 +39,6 @@ Connect = Callable[[ListenerServer], Awaitable[Client]]
 @pytest.fixture
 def erasing() -> FakeOperated:
     return FakeOperated()
-
-
-@pytest.fixture
-def bugs() -> Iterator[Bugs]:
-    """Return what was reported, which is to be nothing but what a test has taken out."""
-    bugs = Bugs()
-    yield bugs
-    assert bugs.reported == []
 
 
 @pytest.fixture

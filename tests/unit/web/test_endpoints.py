@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,13 +35,6 @@ Client = TestClient[web.BaseRequest, None]
 @pytest.fixture
 def operated() -> FakeOperated:
     return FakeOperated()
-
-
-@pytest.fixture
-def bugs() -> Iterator[Bugs]:
-    bugs = Bugs()
-    yield bugs
-    assert bugs.reported == []
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Consoles, and browsers before them."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -16,14 +16,6 @@ Open = Callable[..., Awaitable[Browser]]
 @pytest.fixture
 def operated() -> SampleOperated:
     return SampleOperated()
-
-
-@pytest.fixture
-def bugs() -> Iterator[Bugs]:
-    """Return what was reported, which is to be nothing but what a test has taken out."""
-    bugs = Bugs()
-    yield bugs
-    assert bugs.reported == []
 
 
 @pytest.fixture
