@@ -55,6 +55,13 @@ class ContactCache:
         self.drop(number)
         return None
 
+    def kept(self, number: str) -> object | None:
+        """Return the very object that is kept of a number, of any age, and count that as use.
+
+        As long as it is the same one, `is`, what was made ready of the entry is still right.
+        """
+        return self._entries.get(number)
+
     def put(self, number: str, entry: Entry) -> None:
         """Keep an entry in the place of any earlier one."""
         self._entries.pop(number, None)  # so that those put last are the last of `parts`

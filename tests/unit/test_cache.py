@@ -158,6 +158,36 @@ def test_it_counts_what_changes_it_and_not_what_only_looks() -> None:
     assert changed()
 
 
+# ---------------------------------------------------------------------------------------- whether it is still the same
+
+
+def test_what_is_kept_is_the_same_until_something_else_is() -> None:
+    cache = ContactCache(2)
+    assert cache.kept(A) is None
+    cache.put(A, ENTRY)
+    first = cache.kept(A)
+    assert first is not None
+    cache.get(A, 150)
+    assert cache.kept(A) is first, "looking changes nothing"
+    cache.age(A, 50)
+    aged = cache.kept(A)
+    assert aged is not first
+    cache.put(A, replace(ENTRY, fresh_until=101))
+    assert cache.kept(A) not in (first, aged)
+    cache.drop(A)
+    assert cache.kept(A) is None
+
+
+def test_whether_it_is_the_same_is_asked_for_a_call() -> None:
+    cache = ContactCache(2)
+    cache.put(A, ENTRY)
+    cache.put(B, ENTRY)
+    cache.kept(A)
+    cache.put(C, ENTRY)
+    assert cache.peek(A) is not None
+    assert cache.peek(B) is None, "it was not used for longest"
+
+
 # ---------------------------------------------------------------------------------------- looking, ageing
 
 
