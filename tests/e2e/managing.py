@@ -65,6 +65,10 @@ class Manager:
         return await asyncio.to_thread(self.process.wait, PATIENCE)
 
 
+MOST_AT_ONCE = 64
+"""Calls that wait for an answer at the most: where all is slow, no more of them come."""
+
+
 class Calls:
     """Calls of one number that come all the time, so many a second, each on a connection of its own."""
 
@@ -79,7 +83,8 @@ class Calls:
     async def go_on(self) -> None:
         began, sent = time.monotonic(), 0
         while not self._is_over:
-            self._calls.append(detach(self._call()))
+            if self.waiting < MOST_AT_ONCE:
+                self._calls.append(detach(self._call()))
             sent += 1
             await asyncio.sleep(max(0.0, began + sent / self._rate - time.monotonic()))
 
@@ -90,6 +95,11 @@ class Calls:
     async def stop(self) -> Counter[str]:
         self._is_over = True
         return await self.outcomes()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for an answer."""
+        return sum(not call.done() for call in self._calls[-2 * MOST_AT_ONCE :])
 
     def __len__(self) -> int:
         return len(self._calls)

@@ -99,7 +99,7 @@ async def test_a_thousand_connections_with_a_byte_a_second_keep_no_call_from_its
 ) -> None:
     peers = await connected(server.port, MANY, b"GET /musteri.json HTTP/1.1\r\nX: ")
     began, took = time.perf_counter(), []
-    while time.perf_counter() - began < 12:
+    while time.perf_counter() - began < 10:
         for _, writer in peers:
             if not writer.transport.is_closing():
                 writer.write(b"x")
@@ -267,13 +267,15 @@ def test_a_low_limit_is_raised_as_far_as_it_may(start: Serve, config: Path) -> N
 # ---------------------------------------------------------------------------------------- the next server
 
 
-async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str], Counter[str]]:
-    """Return what becomes of calls while servers are killed, and while they are stopped, and others come instead."""
+async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str], Counter[str], int]:
+    """Return what becomes of calls while servers are killed and stopped, and how many calls the killed ones had."""
     await manager.start()
     calls = Calls(port, PEOPLE[0].number.replace(" ", ""), GREETED)
     calling = detach(calls.go_on())
     await asyncio.sleep(0.5)
+    were_waiting = 0
     for _ in range(2):
+        were_waiting += calls.waiting
         assert await manager.end(signal.SIGKILL) == -signal.SIGKILL
         await manager.start()
         await calls.outcomes()  # whoever has waited for it is answered, or was refused
@@ -289,7 +291,7 @@ async def ends_and_beginnings(manager: Manager, port: int) -> tuple[Counter[str]
     await calls.stop()
     await calling
     assert await manager.end(signal.SIGTERM) == 0
-    return killed, stopped
+    return killed, stopped, were_waiting
 
 
 @pytest.fixture
@@ -304,11 +306,11 @@ async def test_with_a_socket_that_is_handed_over_no_call_is_refused_while_server
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         port = listening.getsockname()[1]
         with Manager(listening, port, config, log) as manager:
-            killed, stopped = await ends_and_beginnings(manager, port)
+            killed, stopped, were_waiting = await ends_and_beginnings(manager, port)
     assert killed["refused"] == stopped["refused"] == 0
     assert killed["answered"] > 100
     assert stopped["answered"] > 100
-    assert killed["cut off"] <= 10, "those that were being answered"
+    assert killed["cut off"] <= were_waiting + 2, "those that were being answered, or came just then"
     assert stopped["cut off"] <= 2
     figure(f"handed-over socket: two servers killed: {told(killed)}; two stopped: {told(stopped)}")
 
@@ -319,7 +321,7 @@ async def test_without_it_calls_are_refused_until_the_next_server_listens(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with Manager(None, port, config, log) as manager:
-        killed, stopped = await ends_and_beginnings(manager, port)
+        killed, stopped, _ = await ends_and_beginnings(manager, port)
     assert killed["refused"] > 0
     assert stopped["refused"] > 0
     figure(f"without a handed-over socket: two servers killed: {told(killed)}; two stopped: {told(stopped)}")
