@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from proxy import logs, tracing
-from proxy.app import Server, Start, serve
+from proxy.app import Server, Start, new_loop, serve
 from proxy.cli.ask import ask_sources, explain_call
 from proxy.cli.call import Terminal, hold_call
 from proxy.cli.erase import erase
@@ -82,12 +82,17 @@ def _serve_until_stopped(
         reread = (lambda: load(file)) if file else None
         await serve(Start(configuration, (host, port), ready, file, content, reread), server)
 
-    return _run_at(host, port, run())
+    return _run_at(host, port, run(), new_loop if server is None else asyncio.new_event_loop)
 
 
-def _run_at(host: str, port: int, listening: Coroutine[Any, Any, None]) -> int:
+def _run_at(
+    host: str,
+    port: int,
+    listening: Coroutine[Any, Any, None],
+    of_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> int:
     try:
-        run_to_the_end(listening)
+        run_to_the_end(listening, of_loop)
     except (OSError, UnicodeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         _fail(f"cannot listen at {host}:{port} ({reason}) - allowed: a free address of this machine")

@@ -256,7 +256,7 @@ async def probe(
 ) -> None:
     """Answer calls until SIGTERM or SIGINT, and sum up. Raises OSError when the address cannot be had."""
     switch = configuration.settings.switch
-    probing = Probe(Deployment(configuration).answering(), target, _with_time(say), trials)
+    probing = Probe(Deployment(configuration).answering, target, _with_time(say), trials)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, probing.stop)
     runner = web.ServerRunner(probing.server(), shutdown_timeout=ENDING)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TextIO, TypeVar
 
@@ -18,9 +18,11 @@ LAST_TASKS = 0.1
 T = TypeVar("T")
 
 
-def run_to_the_end(main: Coroutine[Any, Any, T]) -> T:
+def run_to_the_end(
+    main: Coroutine[Any, Any, T], new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+) -> T:
     """Run a coroutine as `asyncio.run` does, but do not wait for tasks and threads that never end."""
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     try:
         return loop.run_until_complete(main)
     finally:
@@ -30,7 +32,8 @@ def run_to_the_end(main: Coroutine[Any, Any, T]) -> T:
             loop.run_until_complete(asyncio.wait(left, timeout=LAST_TASKS))
         if not asyncio.all_tasks(loop):
             loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            if isinstance(loop, asyncio.BaseEventLoop):  # uvloop's would wait for whatever is still open
+                loop.close()
 
 
 @asynccontextmanager

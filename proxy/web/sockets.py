@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
@@ -86,9 +86,9 @@ class _InheritedSite(web.SockSite):
 
 def _let_more_wait(server: asyncio.AbstractServer | None) -> None:
     """Lengthen the kernel's queue: to asyncio, its length and the number accepted at once are one."""
-    assert isinstance(server, asyncio.Server)  # noqa: S101 - for the type checker: this is what asyncio returns
-    for listening in server.sockets:
-        with listening.dup() as copy:
+    sockets: Iterable[socket.socket] = getattr(server, "sockets", ())
+    for listening in sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as copy:
             copy.listen(WAITING)
 
 
