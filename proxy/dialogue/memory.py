@@ -1,11 +1,11 @@
 """What is remembered of calls between two questions of the switch: bounded in number and in time."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 
 from proxy.model import Call, Heard
 from proxy.phone import Caller
@@ -54,18 +54,29 @@ class Memory(Generic[K, A]):
     """
 
     def __init__(self, clock: Callable[[], float], calls: int = CALLS) -> None:
-        self._calls: TTLCache[tuple[str, Caller, Caller | None], Progress[K, A]] = TTLCache(calls, KEPT_FOR, clock)
+        self._calls: OrderedDict[tuple[str, Caller, Caller | None], tuple[float, Progress[K, A]]] = OrderedDict()
+        """Until when each is remembered; the one of which was heard last comes last"""
+        self._most = calls
+        self._clock = clock
 
     def __len__(self) -> int:
+        self._forget_old(self._clock())
         return len(self._calls)
 
     def recall(self, call: Call) -> Progress[K, A]:
         """Return what a call has been through, which is nothing when it is new or forgotten. It can be written to."""
-        key = (call.call_id, call.caller, call.called)
-        progress = self._calls.get(key) or Progress()
-        self._calls[key] = progress  # which it stays for KEPT_FOR from now on
+        key, now = (call.call_id, call.caller, call.called), self._clock()
+        self._forget_old(now)
+        progress = self._calls.pop(key)[1] if key in self._calls else Progress()
+        self._calls[key] = (now + KEPT_FOR, progress)
+        if len(self._calls) > self._most:
+            self._calls.popitem(last=False)
         return progress
 
     def clear(self) -> None:
         """Forget all calls. Those under way are routed by what the switch says of them."""
         self._calls.clear()
+
+    def _forget_old(self, now: float) -> None:
+        while self._calls and next(iter(self._calls.values()))[0] <= now:
+            self._calls.popitem(last=False)

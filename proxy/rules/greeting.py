@@ -18,6 +18,10 @@ _SPOKEN_SIGNS = frozenset(".'-& ")
 _NO_NAMES_ENGLISH = ("unknown", "unknown caller", "anonymous", "none", "null", "nan", "n a", "no name", "undefined")
 _NO_NAMES_TURKISH = ("bilinmeyen", "bilinmeyen arayan", "bilinmiyor", "isimsiz", "adsız", "anonim", "yok", "tanımsız")
 _NO_NAMES = frozenset(map(fold, (*_NO_NAMES_ENGLISH, *_NO_NAMES_TURKISH)))
+_FIRST_OF_NO_NAME = frozenset(name.split()[0] for name in _NO_NAMES)
+_PLAIN = re.compile(rf"[A-Za-z0-9ÇĞİÖŞÜçğıöşü.'& -]{{1,{LONGEST_NAME}}}")
+"""What most names are, of which nothing has to go"""
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def speakable(text: str) -> str:
     Letters, marks and digits of any language, blanks and `. ' - &` remain; at most 60 characters. Markup
     goes. What stands for "no name" in a CRM, or has no letter in it, is no name.
     """
+    if _PLAIN.fullmatch(text) and (word := _WORD.search(text)) and fold(word[0]) not in _FIRST_OF_NO_NAME:
+        return " ".join(text.split()) if any(map(str.isalpha, text)) else ""
     composed = unicodedata.normalize("NFC", MARKUP.sub(" ", text[: 20 * LONGEST_NAME]).replace("’", "'"))
     spoken = unicodedata.normalize("NFC", " ".join("".join(map(_spoken, composed)).split()))
     if len(spoken) > LONGEST_NAME:

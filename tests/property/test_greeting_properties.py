@@ -39,6 +39,11 @@ def test_what_is_spoken_holds_letters_marks_digits_and_a_few_signs_and_is_not_ch
     assert speakable(spoken) == spoken
 
 
+@given(st.one_of(NAMES, NO_NAMES, st.text(st.sampled_from("aZçİiı9 .'&-<>\u2019\u0307ßnNuU"), max_size=70)))
+def test_a_plain_name_is_spoken_as_one_of_which_markup_has_to_go(text: str) -> None:
+    assert speakable(text) == speakable(f"{text}<b>")
+
+
 @given(CONTACTS, GREETINGS)
 def test_so_it_is_with_every_greeting_of_any_contact(contact: Contact, greeting: Greeting) -> None:
     assert_can_be_spoken(greeting.render(contact))
