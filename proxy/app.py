@@ -60,6 +60,15 @@ class Start:
     """Reads it. Raises ConfigError"""
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop of a server that answers calls: uvloop's, where that is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - an optional package
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 async def serve(start: Start, server: "Server | None" = None) -> None:
     """Answer the switch until SIGTERM or SIGINT, by a server of its own or another. Raises OSError when it cannot."""
     loop = asyncio.get_running_loop()
@@ -119,7 +128,9 @@ class Server:
             await self._keeper.take_up(caps_of(deployment.settings.cache))
             connections = connections_to_be_had(deployment.settings.switch.connections, logs.few_descriptors)
             watch = self._watch
-            self._listener = SwitchListener(deployment.answering(), watch.call_answered, watch.bug, connections)
+            self._listener = SwitchListener(
+                deployment.answering, watch.call_answered, watch.bug, connections, watch.calls_repeated
+            )
             server = self.operation.listening["switch"] = self._listener.server()
             runner = web.ServerRunner(server)
             port = await self._listen(runner, lambda runner: self._site(runner, listen))
@@ -213,7 +224,7 @@ class Server:
         self.deployment = new
         self.operation.change(new)
         if self._listener is not None:
-            self._listener.answering = new.answering()
+            self._listener.answering = new.answering
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
         if leaving := {*old.upstreams.values()} - kept:
             self.operation.leaving |= leaving

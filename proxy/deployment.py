@@ -23,13 +23,14 @@ from proxy.errors import DeadlineExceeded, Unavailable
 from proxy.keys import Key
 from proxy.limiter import Limiter
 from proxy.model import Asked, Call
-from proxy.phone import PhoneNumber
+from proxy.phone import PhoneNumber, forget_numbers
 from proxy.router import CallRouter, Dialogues
 from proxy.routing import Explanation, Knowledge
 from proxy.snapshot import Caps, Snapshot
 from proxy.sources import Source, Sources
 from proxy.upstream import Guarded, Limits, Upstream
 from proxy.web.access import Access
+from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import Answering
 
 OPENING, CLOSING = 5.0, 1.0
@@ -94,6 +95,7 @@ class Deployment:
             dialogues=self.dialogues,
             region=settings.switch.region,
         )
+        self.answering = self._answering()
 
     async def __aenter__(self) -> Self:
         await self.open(self.upstreams.values())
@@ -103,7 +105,7 @@ class Deployment:
         await detached.finish(CLOSING)
         await self.close(self.upstreams.values())
 
-    def answering(self) -> Answering:
+    def _answering(self) -> Answering:
         """Return the switch's side of this deployment."""
         switch = self.settings.switch
         access = Access(
@@ -112,7 +114,7 @@ class Deployment:
             trusted_proxies=switch.access.trusted_proxies,
             limiter=Limiter(switch.access.rate, switch.access.burst) if switch.access.rate else None,
         )
-        return Answering(switch.path, self.dialects, self.router, access)
+        return Answering(switch.path, self.dialects, self.router, access, ReadyAnswers(self.directory))
 
     def unchanged(self, source: ConfiguredSource) -> Upstream | None:
         """Return the running source that is set up just like `source`; None when there is none."""
@@ -132,6 +134,8 @@ class Deployment:
         What is remembered of calls goes too, as it may be about the same person.
         """
         self.dialogues.memory.clear()
+        self.answering.ready.clear()
+        forget_numbers()
         for upstream in self.upstreams.values():
             upstream.forget(number)
         return self.directory.forget(number)

@@ -99,6 +99,15 @@ class Directory:
                 told.extend(flight.told)
         return Finding(landed.contact, Via.CRM, landed.ambiguous)
 
+    def kept(self, e164: str) -> object | None:
+        """Return what is kept of a number, and count that as use. Another object means that something has changed."""
+        return self.cache.kept(e164)
+
+    def rests_until(self, number: PhoneNumber) -> float:
+        """Return until when, by the `clock`, calls from a number are answered without a lookup: 0 when they are not."""
+        entry = self.cache.peek(number.e164)
+        return min(entry.fresh_until, entry.refresh_from) if entry is not None else 0.0
+
     def forget(self, number: PhoneNumber) -> bool:
         """Drop what is known about a number, and by others of the same contact, and tell whether anything was.
 

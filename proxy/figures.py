@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from proxy.journal import Answered
+from proxy.journal import Answered, Repeated
 from proxy.model import Asked, Outcome, Reason, Via
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -35,6 +35,11 @@ class Histogram:
         """Count a duration."""
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
+
+    def merge(self, other: "Histogram") -> None:
+        """Count all durations of another one."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.seconds += other.seconds
 
 
 def quantile_of(counts: Sequence[int], share: float) -> float | None:
@@ -85,6 +90,24 @@ class OfSource:
         return latest[min(len(latest) - 1, int(share * len(latest)))] if latest else None
 
 
+@dataclass(slots=True)
+class Repetitions:
+    """Calls that were answered as before, as far as they are counted."""
+
+    kinds: Counter[tuple[Reason, Via, str, str]] = field(default_factory=Counter)
+    """By reason, via, line and rule"""
+    durations: Histogram = field(default_factory=Histogram)
+    slowest: float = 0.0
+
+    def add(self, given: Iterable[tuple[Repeated, float]]) -> None:
+        """Add calls, with the seconds that each took."""
+        for repeated, seconds in given:
+            decision = repeated.answered.decision
+            self.kinds[decision.reason, decision.via, decision.line, decision.rule] += 1
+            self.durations.add(seconds)
+            self.slowest = max(self.slowest, seconds)
+
+
 class Figures:
     """Counts what happens. `now` is in seconds of any one clock that does not go back."""
 
@@ -117,6 +140,19 @@ class Figures:
         slot.durations.add(seconds)
         slot.slowest = max(slot.slowest, seconds)
 
+    def count_repetitions(self, repetitions: "Repetitions", now: float) -> None:
+        """Count calls that were answered as before, which takes too few seconds to be late."""
+        slot, durations = self._slot_of(now), repetitions.durations
+        for (reason, via, line, rule), count in repetitions.kinds.items():
+            self.calls[reason, via] += count
+            if rule:
+                self.rules[line, rule] += count
+            slot.reasons[reason] += count
+            slot.vias[via] += count
+        self.durations.merge(durations)
+        slot.durations.merge(durations)
+        slot.slowest = max(slot.slowest, repetitions.slowest)
+
     def count_source(self, asked: Asked, now: float) -> None:
         """Count what a source has said."""
         source = self.of(asked.source)
@@ -146,9 +182,7 @@ class Figures:
                 whole.reasons.update(slot.reasons)
                 whole.vias.update(slot.vias)
                 whole.slowest = max(whole.slowest, slot.slowest)
-                whole.durations.seconds += slot.durations.seconds
-                pairs = zip(whole.durations.counts, slot.durations.counts, strict=True)
-                whole.durations.counts = [one + other for one, other in pairs]
+                whole.durations.merge(slot.durations)
         return whole
 
     def _slot_of(self, now: float) -> Slot:

@@ -4,11 +4,11 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import merge
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.actions import Transfer
 from proxy.model import FAILED_OPEN, Call, Outcome, Reason, Via, as_text
@@ -100,12 +100,33 @@ def call_id_of(call: Call) -> str | None:
     return call.call_id if _UUID.fullmatch(call.call_id) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(slots=True)
+class Repeated:
+    """An answer that is given again to the same question, and what stays the same of it."""
+
+    answered: Answered
+    """As it was given first"""
+    line: str = ""
+    """What the log has written of it, but for the times"""
+
+
+class Entry(NamedTuple):
     """One call in the journal. The number counts up by one from each to the next, and is never given again."""
 
     number: int
-    answered: Answered
+    first: Answered
+    """As it was answered, or one like it before"""
+    again: tuple[datetime, float] | None = None
+    """When it was answered, and in how many seconds, if that was one before"""
+
+    @property
+    def answered(self) -> Answered:
+        """Return how it was answered."""
+        if self.again is None:
+            return self.first
+        at, seconds = self.again
+        call = self.first.call and replace(self.first.call, at=at)
+        return replace(self.first, call=call, seconds=seconds, at=at)
 
 
 class Journal:
@@ -128,6 +149,15 @@ class Journal:
             return
         self._count += 1
         self._entries[answered.sort].append(Entry(self._count, answered))
+
+    def add_repeated(self, given: Iterable[tuple[Repeated, float]], since: float) -> None:
+        """Keep answers that were given again now, with the seconds that each took; none `since` before an erase."""
+        if since <= self._erased_at:
+            return
+        at, good = datetime.now(UTC), self._entries["good"]
+        for number, (repeated, seconds) in enumerate(given, self._count + 1):
+            good.append(Entry(number, repeated.answered, (at, seconds)))
+            self._count = number
 
     def get(self, number: int) -> Entry | None:
         """Return one entry, if it is still there."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from proxy import logs
 from proxy.deployment import Observers
 from proxy.errors import ProxyError
-from proxy.figures import Figures
-from proxy.journal import Answered, Journal
+from proxy.figures import Figures, Repetitions
+from proxy.journal import Answered, Journal, Repeated
 from proxy.model import Asked
 from proxy.upstream import Guarded
 
@@ -29,6 +29,14 @@ class Watch:
         logs.call_answered(answered)
         self.figures.count_call(answered, self._last_moment(), time.monotonic())
         self.journal.add(answered)
+
+    def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:
+        """Take note of calls that were answered as before, in so many seconds each, the first of them `since`."""
+        logs.calls_repeated(given)
+        repetitions = Repetitions()
+        repetitions.add(given)
+        self.figures.count_repetitions(repetitions, time.monotonic())
+        self.journal.add_repeated(given, since)
 
     def source_asked(self, asked: Asked) -> None:
         """Take note of what a source has said."""

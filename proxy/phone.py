@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
@@ -19,6 +20,9 @@ LONGEST_FIELD = 200
 MOST_READINGS = 600
 """Of digits, in the fields of one answer; what is left counts as not the caller's. Each holds up all calls for 50
 microseconds. A hundred fields with the caller's number, and another extension or number in each, take fewer."""
+
+MOST_KNOWN = 16_384
+"""Numbers that are remembered as they were read, since reading one takes longer than all else in a call."""
 
 NUMBER_TYPES = {
     PhoneNumberType.MOBILE: "mobile",
@@ -224,15 +228,14 @@ class _Reader:
                 yield from self._numbers_in_run(run)
 
     def _looked_up(self, dialled: str, *, plus_was_lost: bool) -> PhoneNumber | None:
-        if len(dialled.removeprefix("+")) in _DIGITS_OF_ONE:
-            for candidate in _readings(dialled, self._home, plus_was_lost=plus_was_lost):
-                self.readings += 1
-                with suppress(NumberParseException):
-                    parsed = phonenumbers.parse(candidate, self._region)
-                    number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
-                    if number_type is not None:
-                        return _seen_from(self._region, parsed, number_type)
-        return None
+        if len(dialled.removeprefix("+")) not in _DIGITS_OF_ONE:
+            return None
+        try:
+            number, readings = _read(dialled, self._region, self._home, plus_was_lost)
+        except InvalidNumber:
+            number, readings = None, len([*_readings(dialled, self._home, plus_was_lost=plus_was_lost)])
+        self.readings += readings
+        return number
 
     def _numbers_in_run(self, run: str) -> Iterable[PhoneNumber]:
         begins_abroad = run.startswith(("+", "00"))
@@ -265,6 +268,26 @@ class _Reader:
                     if all(map(_is_at_home, two)):
                         return two
         return []
+
+
+@lru_cache(MOST_KNOWN)
+def _read(dialled: str, region: str, home: str, plus_was_lost: bool) -> tuple[PhoneNumber, int]:  # noqa: FBT001 - a key
+    """Return the number that digits mean, and in how many ways they were read.
+
+    Raises InvalidNumber, which is not remembered: there is no end of what is no number.
+    """
+    for count, candidate in enumerate(_readings(dialled, home, plus_was_lost=plus_was_lost), 1):
+        with suppress(NumberParseException):
+            parsed = phonenumbers.parse(candidate, region)
+            number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
+            if number_type is not None:
+                return _seen_from(region, parsed, number_type), count
+    raise InvalidNumber("is not a valid number in any country that it could mean")
+
+
+def forget_numbers() -> None:
+    """Forget all numbers that were read: somebody's may have to be erased."""
+    _read.cache_clear()
 
 
 def _digits_of(text: str) -> str:

@@ -9,6 +9,7 @@ from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld
 from proxy.rules import Considered, Goal, Rule, Situation, Standing, choose
 from proxy.rules.greeting import Greeting
 from proxy.rules.manner import Manner
+from proxy.rules.situation import During, Outside
 from proxy.target import Target
 
 
@@ -27,6 +28,12 @@ class Routing:
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     line: str = ""
     """Its name, where it is that of a line"""
+    by_clock: bool = field(init=False)
+    """Whether a rule looks at the time"""
+
+    def __post_init__(self) -> None:
+        by_clock = any(isinstance(each, During | Outside) for rule in self.rules for each in rule.conditions)
+        object.__setattr__(self, "by_clock", by_clock)
 
     def target_for(self, reason: Reason) -> Target:
         """Return the target of a call that matched no rule."""

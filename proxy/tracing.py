@@ -44,6 +44,11 @@ _open: Callable[[str, Mapping[str, str] | None], AbstractContextManager[Span]] |
 _flush: Callable[[], object] | None = None
 
 
+def is_on() -> bool:
+    """Tell whether anybody wants spans."""
+    return _open is not None
+
+
 def span(name: str, headers: Mapping[str, str] | None = None) -> AbstractContextManager[Span]:
     """Return a span, below the one that is going on, or below that of whoever has sent these headers."""
     return _NOTHING if _open is None else _open(name, headers)

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
@@ -81,6 +81,11 @@ class Access:
         if self._tokens and not is_right(_brought(before, query, headers), self._tokens):
             return False
         return self._limiter is None or client is None or self._limiter.admit(network_of(client), now)
+
+    def bucket(self, peer: str | None, headers: Headers) -> tuple[Limiter, Hashable] | None:
+        """Return what a call of somebody is taken out of; None where that is nothing."""
+        client = None if self._limiter is None else self.client(peer, headers)
+        return (self._limiter, network_of(client)) if self._limiter and client else None
 
     def client(self, peer: str | None, headers: Headers) -> Address | None:
         """Return who asks: the peer, or whom the trusted proxies name. None when that cannot be read."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from itertools import chain
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -166,13 +167,12 @@ class LimitedConnection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection in, if there is room."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker: TCP has no other
-        self._wire = transport
+        self._wire = cast(asyncio.Transport, transport)
         if not self._server.enter():
             self.abandon()
             return
         self._has_entered = True
-        transport.set_write_buffer_limits(high=0)  # so that pause_writing tells of every byte that is not taken
+        self._wire.set_write_buffer_limits(high=0)  # so that pause_writing tells of every byte that is not taken
         super().connection_made(transport)
         self._server.asks(self)
 

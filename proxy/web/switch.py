@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from proxy.dialects import Dialect
-from proxy.journal import Answered, call_id_of
+from proxy.journal import Answered, Repeated, call_id_of
 from proxy.model import Call, Reason
 from proxy.router import CallRouter
 from proxy.routing import Decision
 from proxy.tracing import span
 from proxy.web.access import Access
-from proxy.web.connections import LimitedServer
+from proxy.web.front import SwitchServer
 from proxy.web.listener import JSON_HEADERS
+from proxy.web.ready import READY, ReadyAnswers
 
 CONNECTIONS = 2000
 """Connections at the most, unless told otherwise."""
@@ -34,6 +35,7 @@ class Answering:
     """Forms in which the switch may ask; what is of none of them is taken for one of the last"""
     router: CallRouter
     access: Access = field(default_factory=Access)
+    ready: ReadyAnswers = field(default_factory=ReadyAnswers)
     refused: Decision = field(init=False)
     """What becomes of anything but a question"""
     defaults: Mapping[str, bytes] = field(init=False)
@@ -54,8 +56,9 @@ class Answering:
 class SwitchListener:
     """Answers HTTP requests. Every answer is 200 with a valid target, at any path, method or error.
 
-    `observe` is told of each answer after it was sent; `on_bug` of errors that nobody raised on purpose. `answering`
-    and `connections` may be changed while it runs.
+    `observe` is told of each answer after it was sent, or `observe_repeated` of some that are given again, with the
+    seconds that each took, and since when; `on_bug` of errors that nobody raised on purpose. `answering` and
+    `connections` may be changed while it runs.
     """
 
     def __init__(
@@ -64,10 +67,13 @@ class SwitchListener:
         observe: Callable[[Answered], None],
         on_bug: Callable[[str, BaseException], None],
         connections: int = CONNECTIONS,
+        observe_repeated: Callable[[Sequence[tuple[Repeated, float]], float], None] = lambda _, __: None,
     ) -> None:
         self.answering = answering
         self.connections = connections
         self._observe = observe
+        self._observe_repeated = observe_repeated
+        self._repeated: list[tuple[Repeated, float]] = []
         self._on_bug = on_bug
         self._spoken = ""
         """The dialect of the last question"""
@@ -77,15 +83,21 @@ class SwitchListener:
         """Return within how many seconds a call is answered, by what it would be answered with now."""
         return self.answering.router.deadline + SLACK
 
-    def server(self) -> LimitedServer:
+    @property
+    def ready(self) -> ReadyAnswers:
+        """Return the answers that may be given again."""
+        return self.answering.ready
+
+    def server(self) -> SwitchServer:
         """Return the aiohttp server of this listener; needs a running loop."""
-        return LimitedServer(self)
+        return SwitchServer(self)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
         started = time.perf_counter()
         answering = self.answering
         call: Call | None = None
+        kept: object = None
         spoken = ""
         body = self._default()
         try:
@@ -97,6 +109,7 @@ class SwitchListener:
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
                 call, spoken = dialect.parse(query, datetime.now(UTC)), dialect.name
                 if may_ask(request, answering):
+                    kept = answering.ready.kept_for(call)
                     self._spoken = dialect.name if is_asked else self._spoken
                     with span("call", request.headers) as told:
                         decision = await answering.router.route(call)
@@ -110,8 +123,18 @@ class SwitchListener:
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
             decision = answering.router.fall_back(Reason.BUG)
-        self._tell(call, decision, started, spoken)
+        answered = self._tell(call, decision, started, spoken)
+        if kept is not None and (ready := answering.ready.made_of(answered, kept)) is not None:
+            ready.peer, ready.bucket = request.remote, answering.access.bucket(request.remote, request.headers)
+            request[READY] = (answering.ready, ready)
         return web.Response(body=body, headers=JSON_HEADERS)
+
+    def repeat(self, repeated: Repeated, seconds: float) -> None:
+        """Take note that an answer was given again."""
+        if not self._repeated:
+            asyncio.get_running_loop().call_soon(self._tell_repeated, time.monotonic() - seconds)
+        self._repeated.append((repeated, seconds))
+        self._spoken = repeated.answered.dialect
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:
         """Answer a request that is not HTTP enough to be read, or that failed outside of `answer`."""
@@ -129,10 +152,15 @@ class SwitchListener:
         defaults = self.answering.defaults
         return defaults.get(self._spoken) or defaults[self.answering.dialects[-1].name]
 
-    def _tell(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> None:
+    def _tell(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> Answered:
         routing = self.answering.router.routing_of(call)
         answered = Answered(call, decision, time.perf_counter() - started, routing, spoken)
         asyncio.get_running_loop().call_soon(self._observe, answered)  # after the answer has been written
+        return answered
+
+    def _tell_repeated(self, since: float) -> None:
+        given, self._repeated = self._repeated, []
+        self._observe_repeated(given, since)
 
 
 def may_ask(request: web.BaseRequest, answering: Answering) -> bool:

@@ -21,7 +21,7 @@ from proxy.web.sockets import hold, inherited_socket
 from proxy.web.switch import SLACK
 from proxy.workers.crew import Crew
 from proxy.workers.together import Together
-from proxy.workers.worker import EVERY, Event, Orders
+from proxy.workers.worker import EVERY, Again, Event, Orders
 
 
 class Supervisor(Server):
@@ -89,16 +89,23 @@ class Supervisor(Server):
         for event in events:
             match event:
                 case Answered():
-                    answered = replace(event, routing=self.deployment.router.routing_of(event.call))
-                    figures.count_call(answered, self.deployment.settings.switch.deadline + SLACK, now)
-                    ago = (datetime.now(UTC) - event.at).total_seconds()
-                    self.operation.journal.add(answered, max(EVERY, ago))  # as a clock may be put back
+                    figures.count_call(event, self.deployment.settings.switch.deadline + SLACK, now)
+                    self._keep(event)
+                case Again():
+                    figures.count_repetitions(event.counted, now)
+                    for answered in event.last:
+                        self._keep(answered)
                 case Asked():
                     figures.count_source(event, now)
                 case Guarded():
                     self._note(worker, event.source, event.reason)
                 case _:
                     figures.events[event] += 1
+
+    def _keep(self, answered: Answered) -> None:
+        answered = replace(answered, routing=self.deployment.router.routing_of(answered.call))
+        ago = (datetime.now(UTC) - answered.at).total_seconds()
+        self.operation.journal.add(answered, max(EVERY, ago))  # as a clock may be put back
 
     def _note(self, worker: int, source: str, reason: str) -> None:
         """Take note of why a worker leaves a source alone, or that it asks it again: then another's reason counts."""

@@ -6,19 +6,22 @@ import math
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from proxy import logs, tracing
-from proxy.app import Server, Start, serve
+from proxy.app import Server, Start, new_loop, serve
 from proxy.config.load import Configuration, load
 from proxy.detached import detach
 from proxy.errors import ProxyError
-from proxy.journal import Answered
+from proxy.figures import Repetitions
+from proxy.journal import Answered, Entry, Repeated
 from proxy.keeping import Keeper
 from proxy.model import Asked
 from proxy.observing import Watch
@@ -36,7 +39,20 @@ GAUGED = 5
 LAST_WORDS = 0.2
 """Seconds in which the last events are told."""
 
-Event = Answered | Asked | Guarded | str
+MOST_TOLD = 100
+"""Answers that were given again, of those between two times; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Answers that were given again."""
+
+    counted: Repetitions
+    last: Sequence[Answered]
+    """The last of them, without their routing"""
+
+
+Event = Answered | Again | Asked | Guarded | str
 """What is counted: calls without their routing, what sources have said, and other things by name."""
 
 
@@ -64,11 +80,29 @@ class Forwarding(Watch):
     def __init__(self) -> None:
         super().__init__(lambda: math.inf)
         self.events: list[Event] = []
+        self._repetitions = Repetitions()
+        self._last = deque[Entry](maxlen=MOST_TOLD)
         self.refused: Sequence[str] = ()
 
     def call_answered(self, answered: Answered) -> None:
         logs.call_answered(answered)
         self.events.append(replace(answered, routing=None))
+
+    def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:  # noqa: ARG002 - the watch's
+        logs.calls_repeated(given)
+        self._repetitions.add(given)
+        at = datetime.now(UTC)
+        self._last += (Entry(0, repeated.answered, (at, seconds)) for repeated, seconds in given[-MOST_TOLD:])
+
+    def taken(self) -> list[Event]:
+        """Return what is to be told, and have nothing left."""
+        events, self.events = self.events, []
+        if self._last:
+            last = [replace(entry.answered, routing=None) for entry in self._last]
+            events.append(Again(self._repetitions, last))
+            self._repetitions = Repetitions()
+            self._last.clear()
+        return events
 
     def source_asked(self, asked: Asked) -> None:
         logs.source_asked(asked)
@@ -149,7 +183,7 @@ class Worker(Server):
 
     def tell_events(self, link: Link) -> None:
         """Tell what has happened since the last time; what cannot be told is missing in the figures."""
-        events, self.watch.events = self.watch.events, []
+        events = self.watch.taken()
         if not events:
             return
         if not link.tell(events):
@@ -209,7 +243,7 @@ def main(arguments: Sequence[str]) -> None:
     tracing.set_up()
     code = 0
     try:
-        asyncio.new_event_loop().run_until_complete(work(socket.socket(fileno=int(arguments[0]))))
+        new_loop().run_until_complete(work(socket.socket(fileno=int(arguments[0]))))
     except EOFError:  # the supervisor is gone
         code = 1
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - the supervisor starts another one

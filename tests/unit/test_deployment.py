@@ -371,7 +371,7 @@ def test_the_switch_may_ask_in_the_dialects_that_the_toml_has(dialect: str | Non
     switch = {**SWITCH, **({"dialect": dialect} if dialect else {})}
     deployment = Deployment(configured(FakeAdapter(), switch=switch))
     assert [form.name for form in deployment.dialects] == names
-    answering = deployment.answering()
+    answering = deployment.answering
     assert [*answering.defaults] == names
     defaults = {
         "musteri-tanima": b'{"target": "queue/200"}',
@@ -402,12 +402,12 @@ def test_the_dialects_have_the_region_and_the_parameter_that_the_toml_has() -> N
     ],
 )
 def test_a_question_tells_its_dialect_by_its_parameters(query: dict[str, str], name: str) -> None:
-    assert Deployment(configured(FakeAdapter())).answering().dialect_of(query).name == name
+    assert Deployment(configured(FakeAdapter())).answering.dialect_of(query).name == name
 
 
 @pytest.mark.parametrize("dialect", ["musteri-tanima", "santral-programlama"])
 def test_where_there_is_one_dialect_every_question_is_of_it(dialect: str) -> None:
-    answering = Deployment(configured(FakeAdapter(), switch={**SWITCH, "dialect": dialect})).answering()
+    answering = Deployment(configured(FakeAdapter(), switch={**SWITCH, "dialect": dialect})).answering
     for query in ({}, {"telefon": "05301234567"}, {"cli": "05301234567"}):
         assert answering.dialect_of(query).name == dialect
 

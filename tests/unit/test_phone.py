@@ -10,6 +10,8 @@ from proxy.phone import (
     PhoneNumber,
     Unreadable,
     Withheld,
+    _read,
+    forget_numbers,
     numbers_in,
     parse_caller,
     parse_number,
@@ -346,3 +348,21 @@ def test_a_number_behind_another_or_behind_words_is_read() -> None:
     assert e164s("Fax: +49: 0049 30 89680211") == {"+493089680211"}
     assert e164s("Kat +1, Tel: 0532 111 22 33") == {"+905321112233"}
     assert e164s("0532\u2009111\u202f22\u200b33") == {"+905321112233"}
+
+
+def test_a_number_that_was_read_is_known_until_it_is_to_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_numbers()
+    number = parse_number("0532 111 22 33", "TR")
+    assert parse_number("05321112233", "TR") is number
+    assert parse_number("05321112233", "DE") is not number
+    forget_numbers()
+    again = parse_number("05321112233", "TR")
+    assert again == number
+    assert again is not number
+
+
+def test_what_is_no_number_is_not_remembered() -> None:
+    forget_numbers()
+    for digits in range(50):
+        assert isinstance(parse_caller(f"0099912345{digits}", "TR"), Unreadable)
+    assert _read.cache_info().currsize == 0

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 
 from proxy.model import MOST_NUMBERS
-from proxy.phone import MOST_READINGS, parse_number
+from proxy.phone import MOST_READINGS, forget_numbers, parse_number
 
 SWITCHBOARD = parse_number("0212 555 10 10", "TR")
 LONGEST_ANSWER = 64 * 1024
@@ -28,6 +28,7 @@ class Counted:
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    forget_numbers()
     counted = Counted(phonenumbers.parse)
     monkeypatch.setattr("phonenumbers.parse", counted)
     monkeypatch.setattr("phonenumbers.phonenumbermatcher.parse", counted)

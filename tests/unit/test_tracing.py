@@ -39,7 +39,7 @@ async def traced(adapter: FakeAdapter, aiohttp_client: Any, attempts: int = 1, *
     source = configuration.settings.sources[0].model_copy(update={"attempts": attempts})
     object.__setattr__(configuration.sources[0], "settings", source)
     async with Deployment(configuration) as deployment:
-        listener = SwitchListener(deployment.answering(), lambda _: None, Bugs())
+        listener = SwitchListener(deployment.answering, lambda _: None, Bugs())
         client: TestClient[Any, Any] = await aiohttp_client(ListenerServer(listener))
         async with client.get("/musteri.json", params={"telefon": "05301234567"}, headers=headers) as response:
             assert response.status == 200

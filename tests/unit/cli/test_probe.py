@@ -68,7 +68,7 @@ class Probed:
 async def probed(*trials: Trial, target: str = "queue/299", **switch: Any) -> AsyncIterator[Probed]:
     configuration = configured(FakeAdapter(), switch={"default": "queue/200", **switch})
     said: list[str] = []
-    it = Probe(Deployment(configuration).answering(), Target.parse(target), said.append, trials or TRIALS)
+    it = Probe(Deployment(configuration).answering, Target.parse(target), said.append, trials or TRIALS)
     async with ListenerServer(it) as server, ClientSession() as session:
         assert server.port
         yield Probed(it, server.port, session, said)
@@ -230,7 +230,7 @@ async def test_a_parameter_that_nobody_knows_is_told_of() -> None:
 async def test_what_cannot_be_read_is_shown_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
     configuration = configured(FakeAdapter())
     said: list[str] = []
-    it = Probe(Deployment(configuration).answering(), Target.parse("queue/299"), said.append)
+    it = Probe(Deployment(configuration).answering, Target.parse("queue/299"), said.append)
     async with ListenerServer(it) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /musteri.json?telefon=05301234567 \x01\r\n\r\n")

@@ -28,7 +28,7 @@ def customers() -> list[dict[str, str]]:
 async def test_every_trial_is_answered_as_printed(number: str, answer: str, who: str) -> None:
     with demo_files() as config:
         async with Deployment(load(config)) as deployment:
-            form = deployment.answering().dialect_of({"telefon": number})
+            form = deployment.answering.dialect_of({"telefon": number})
             decision = await deployment.router.route(form.parse({"telefon": number}, MONDAY_NOON))
             told = form.render(decision).decode()
     assert told == answer, who
@@ -39,7 +39,7 @@ async def test_the_dialogue_goes_as_printed() -> None:
         async with Deployment(load(config)) as deployment:
             for text, answer, what in DIALOGUE:
                 query = dict(parse_qsl(text, keep_blank_values=True))
-                form = deployment.answering().dialect_of(query)
+                form = deployment.answering.dialect_of(query)
                 decision = await deployment.router.route(form.parse(query, MONDAY_NOON))
                 assert form.render(decision).decode() == answer, what
 

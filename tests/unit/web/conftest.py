@@ -7,13 +7,14 @@ import pytest
 
 from proxy.web import connections
 from tests.unit.fakes import Bugs
-from tests.unit.web.listening import Running
+from tests.unit.web.listening import Answers, OnTheShortWay, Running
 
 
-@pytest.fixture
-async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+@pytest.fixture(params=[Answers, OnTheShortWay])
+async def running(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    """Return a server on the way of all requests, and one that gives answers again before it reads anything."""
     monkeypatch.setattr(connections, "SWEEP", 0.02)
-    running = Running()
+    running = Running(request.param())
     await running.start()
     yield running
     await running.stop()

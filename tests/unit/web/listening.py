@@ -1,6 +1,7 @@
 """Listeners in this process, asked over real sockets."""
 
 import asyncio
+import math
 import socket
 from contextlib import suppress
 from typing import Any, Protocol
@@ -8,7 +9,14 @@ from typing import Any, Protocol
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer
 
+from proxy.actions import Transfer
+from proxy.journal import Answered, Repeated
+from proxy.model import Reason
+from proxy.routing import Decision
+from proxy.target import Target
 from proxy.web.connections import LimitedServer
+from proxy.web.front import SwitchServer
+from proxy.web.ready import READY, Ready, ReadyAnswers
 
 ANSWER = b'{"target": "queue/200"}'
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -51,11 +59,14 @@ class Answers:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.asked += 1
         await self.may_answer.wait()
+        self._count()
+        return web.Response(body=self.body)
+
+    def _count(self) -> None:
         if self.at_most is not None:
             self.at_most -= 1
             if self.at_most == 0:
                 self.may_answer.clear()
-        return web.Response(body=self.body)
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:
         assert exc is None
@@ -65,12 +76,39 @@ class Answers:
         return response
 
 
+class OnTheShortWay(Answers):
+    """The same, and whatever was answered may be given again, when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = ReadyAnswers()
+        self.repeated = 0
+
+    @property
+    def ready(self) -> ReadyAnswers:
+        return self.store if self.may_answer.is_set() else ReadyAnswers()
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        decision = Decision(Transfer(Target("queue", "200")), Reason.NO_RULE)
+        if self.body is ANSWER:
+            repeated = Repeated(Answered(None, decision, 0.0))
+            request[READY] = (self.ready, Ready(repeated, "", None, math.inf, None, request.remote))
+        return await super().answer(request)
+
+    def repeat(self, repeated: Repeated, seconds: float) -> None:
+        self.repeated += 1
+        self.asked += 1
+        self._count()
+
+
 class Running:
     """A server with these answers."""
 
-    def __init__(self) -> None:
-        self.answers = Answers()
-        self.server = LimitedServer(self.answers)
+    def __init__(self, answers: Answers | None = None) -> None:
+        self.answers = answers or Answers()
+        self.server: LimitedServer = LimitedServer(self.answers)
+        if isinstance(self.answers, OnTheShortWay):
+            self.server = SwitchServer(self.answers)
         self.runner = web.ServerRunner(self.server, shutdown_timeout=0.1)  # the listener's own seconds count
         self._peers: list[asyncio.StreamWriter] = []
 

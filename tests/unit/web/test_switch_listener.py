@@ -446,7 +446,7 @@ async def test_a_question_of_whose_parameters_one_comes_twice_is_answered_in_its
 
 
 async def test_a_dialogue_is_held_over_the_socket(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> None:
-    listener = SwitchListener(Deployment(talkative()).answering(), observed.append, bugs)
+    listener = SwitchListener(Deployment(talkative()).answering, observed.append, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     question = f"/musteri.json?uuid=u-1&cli={STRANGER}&cld="
     asked = await heard(client, f"{question}&step=1")

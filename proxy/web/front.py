@@ -1,0 +1,147 @@
+"""The short way: a request that was answered before, to the byte, is answered again before anybody has read it.
+
+A full pass makes its answer ready when that came out of the cache. It is given again to the same bytes from the same
+address alone, and only while a full pass would say the same: what is kept of the number is the very same and fresh, no
+minute has begun in which a rule's hours may begin or end, and neither an erase nor another configuration came between.
+"""
+
+import asyncio
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Protocol, cast
+
+from aiohttp import web
+
+from proxy.journal import Repeated
+from proxy.web.connections import KEEP_ALIVE, LimitedConnection, LimitedServer
+from proxy.web.listener import Listener
+from proxy.web.ready import READY, ReadyAnswers
+
+LONGEST = 2048
+"""Bytes of a request that is answered so."""
+
+_END = b"\r\n\r\n"
+
+
+class Repeating(Listener, Protocol):
+    """A listener some of whose answers may be given again."""
+
+    @property
+    def ready(self) -> ReadyAnswers:
+        """Return the answers that are ready by the configuration that counts now."""
+
+    def repeat(self, repeated: Repeated, seconds: float) -> None:
+        """Take note that an answer was given again, in so many seconds."""
+
+
+class SwitchServer(LimitedServer):
+    """The server of such a listener."""
+
+    def __init__(self, listener: Repeating) -> None:
+        super().__init__(listener)
+        self.repeating = listener
+
+    def __call__(self) -> "ShortWay":
+        return ShortWay(self)
+
+    def has_answered(self, connection: "ShortWay") -> None:
+        """Have a connection be the last of those that are idle."""
+        self.asking.pop(connection, None)
+        self.idle[connection] = None
+        self.idle.move_to_end(connection)
+
+
+class ShortWay(LimitedConnection):
+    """A connection on which an answer that is ready is given at once."""
+
+    __slots__ = ("_asked", "_is_at_rest", "_listener", "_peer", "_switch")
+
+    def __init__(self, server: SwitchServer) -> None:
+        super().__init__(server)
+        self._switch = server
+        self._listener = server.repeating
+        self._peer: str | None = None
+        self._is_at_rest = False
+        """All that has come is answered"""
+        self._asked = b""
+        """What has come since then, if it came as one"""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._peer = self.peername[0] if self.peername else None
+        self._is_at_rest = self._has_entered
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_at_rest:
+            self._asked = b""
+        elif self._is_answered(data):
+            return
+        else:
+            self._is_at_rest = False
+            self._asked = data
+        super().data_received(data)
+
+    def close(self) -> None:
+        self._is_at_rest = False
+        super().close()
+
+    def force_close(self) -> None:
+        self._is_at_rest = False
+        super().force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        done = await super().finish_response(request, resp, start_time)
+        self._is_at_rest = self._is_all_answered() and bool(resp.keep_alive)
+        may_be_repeated = READY in request and self._is_all_answered() and not request.body_exists
+        if may_be_repeated and _is_one_head(self._asked) and isinstance(resp, web.Response):
+            answers, ready = request[READY]
+            ready.before_date, ready.behind_date = _around_the_date(request, resp)
+            ready.closes = not resp.keep_alive
+            answers.keep(self._asked, ready)
+        self._asked = b""
+        return done
+
+    def _is_all_answered(self) -> bool:
+        """Tell whether all that has come was requests, whole, and is answered."""
+        is_whole = not self._pieces and not self._received and self._body is None and self._coming.is_eof()
+        is_over = self._is_broken or self._has_said_all or self._close or self._force_close
+        return is_whole and not is_over and not self._upgraded and self._answered == self._request_count
+
+    def _is_answered(self, data: bytes) -> bool:
+        """Give the answer that is ready, if there is one."""
+        began, listener = time.monotonic(), self._listener
+        answers = listener.ready
+        ready = answers.get(data)
+        if ready is None or self._paused or not ready.is_right(self._peer, began, answers.kept):
+            return False
+        answers.move_to_end(data)
+        self._wire.write(b"".join((ready.before_date, _date(int(time.time())), ready.behind_date)))
+        self._switch.has_answered(self)
+        self._next_keepalive_close_time = began + KEEP_ALIVE
+        if ready.closes:
+            self.force_close()
+        listener.repeat(ready.repeated, time.monotonic() - began)
+        return True
+
+
+def _is_one_head(asked: bytes) -> bool:
+    return len(asked) <= LONGEST and 0 <= asked.find(_END) == len(asked) - len(_END)
+
+
+def _around_the_date(request: web.BaseRequest, resp: web.Response) -> tuple[bytes, bytes]:
+    """Return what was sent before the date in an answer, and behind it."""
+    major, minor = request.version
+    head = [
+        f"HTTP/{major}.{minor} {resp.status} {resp.reason}",
+        *(f"{name}: {value}" for name, value in resp.headers.items()),
+    ]
+    before, _, behind = "\r\n".join([*head, "\r\n"]).partition(resp.headers["Date"])
+    return before.encode(), behind.encode() + cast(bytes, resp.body)
+
+
+@lru_cache(1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

@@ -1,0 +1,106 @@
+"""Whatever comes over a connection is answered as if no answer had ever been ready."""
+
+import asyncio
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.deployment import Deployment
+from proxy.web.ready import ReadyAnswers
+from proxy.web.switch import SwitchListener
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, Bugs, FakeAdapter
+
+QUESTION = b"GET /musteri.json?telefon=05301234567 HTTP/1.1\r\nHost: x\r\n\r\n"
+OTHER = QUESTION.replace(b"05301234567", b"05321112233")
+REQUESTS = (
+    QUESTION,
+    OTHER,
+    QUESTION.replace(b"GET", b"HEAD"),
+    QUESTION.replace(b"GET", b"POST"),
+    QUESTION.replace(b"1.1", b"1.0"),
+    QUESTION.replace(b"Host: x", b"Host: x\r\nConnection: close"),
+    QUESTION.replace(b"1.1", b"1.0").replace(b"Host: x", b"Connection: keep-alive"),
+    QUESTION.replace(b"Host: x", b"Host: x\r\nContent-Length: 60") + QUESTION,
+    QUESTION.replace(b"Host: x", b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked") + b"0\r\n\r\n" + OTHER,
+    QUESTION.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding: chunked") + b"3c\r\n" + QUESTION + b"\r\n0\r\n\r\n",
+    QUESTION.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket"),
+    QUESTION.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"),
+    QUESTION.replace(b"\r\n", b"\n"),
+    QUESTION.replace(b"Host: x", b"Host: x\r\nX: " + b"x" * 9000),
+    b"\r\n" + QUESTION,
+    b"nonsense\r\n\r\n",
+    b"\0",
+)
+
+streams = st.lists(
+    st.tuples(st.sampled_from((QUESTION, QUESTION, OTHER, *REQUESTS)), st.lists(st.integers(1, 120), max_size=2)),
+    min_size=1,
+    max_size=8,
+)
+
+
+def chunks(stream: list[tuple[bytes, list[int]]]) -> list[bytes]:
+    """Return requests, each in one piece or in a few."""
+    cut: list[bytes] = []
+    for request, places in stream:
+        bounds = [0, *sorted(place % len(request) for place in places), len(request)]
+        cut += [request[start:end] for start, end in pairwise(bounds) if start < end]
+    return cut
+
+
+async def everything(port: int, pieces: list[bytes]) -> bytes:
+    """Say something piece by piece, and return all that is said, but for the dates."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    received = b""
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.001)
+        writer.write_eof()
+        received = await asyncio.wait_for(reader.read(), 5)
+    except ConnectionError:
+        pass  # what comes behind something that is no request is not taken
+    finally:
+        writer.close()
+    return re.sub(rb"Date: [^\r]+", b"", received)
+
+
+async def ask_both(pieces: list[bytes]) -> tuple[bytes, bytes, int]:
+    """Return what is answered where answers are ready and where they never are, and how many were."""
+    deployment = Deployment(configured(FakeAdapter(AHMET, AHMET)))
+    repeated: list[object] = []
+    ports, runners = [], []
+    for answering in (deployment.answering, replace(deployment.answering, ready=ReadyAnswers())):
+        listener = SwitchListener(
+            answering, lambda _: None, Bugs(), observe_repeated=lambda given, _: repeated.extend(given)
+        )
+        runner = web.ServerRunner(listener.server(), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        runners.append(runner)
+        ports.append(runner.addresses[0][1])
+    for _ in range(2):
+        await everything(ports[0], [QUESTION, OTHER])
+    before = len(repeated)
+    said = [await everything(port, pieces) for port in ports]
+    for runner in runners:
+        await runner.cleanup()
+    return said[0], said[1], len(repeated) - before
+
+
+@given(streams)
+def test_what_is_said_on_a_connection_is_answered_alike(stream: list[tuple[bytes, list[int]]]) -> None:
+    short, whole, _ = asyncio.run(ask_both(chunks(stream)))
+    assert short == whole
+
+
+def test_answers_are_ready_meanwhile() -> None:
+    short, whole, repeated = asyncio.run(ask_both([QUESTION, QUESTION[:9], QUESTION[9:], OTHER]))
+    assert short == whole
+    assert short.count(b"HTTP/1.1 200 OK") == 3
+    assert repeated == 2

@@ -1,0 +1,380 @@
+"""The short way: what is answered again before it is read, and what is not."""
+
+import asyncio
+import json
+import math
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from proxy import tracing
+from proxy.cache import Entry
+from proxy.deployment import Deployment
+from proxy.journal import Answered, Repeated
+from proxy.model import Reason, Via
+from proxy.web import front, ready
+from proxy.web.switch import SwitchListener
+from tests.unit.deployed import configured
+from tests.unit.fakes import AHMET, NUMBER, Bugs, FakeAdapter
+from tests.unit.talking import talkative
+
+GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
+RULES = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
+QUESTION = b"GET /musteri.json?telefon=05301234567 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Switch:
+    """A switch that asks a listener of a deployment, and what that has told of its answers."""
+
+    def __init__(self, deployment: Deployment, listener: type[SwitchListener] = SwitchListener) -> None:
+        self.deployment = deployment
+        self.answered: list[Answered] = []
+        self.repeated: list[Repeated] = []
+        self.since: list[float] = []
+        self.seconds: list[float] = []
+        self.listener = listener(deployment.answering, self.answered.append, Bugs(), observe_repeated=self._told_again)
+        self._runner = web.ServerRunner(self.listener.server(), shutdown_timeout=0.1)
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+
+    async def stop(self) -> None:
+        for writer in self._writers:
+            writer.close()
+        await self._runner.cleanup()
+
+    async def connect(self) -> "Connection":
+        reader, writer = await asyncio.open_connection(*self._runner.addresses[0][:2])
+        self._writers.append(writer)
+        return Connection(reader, writer)
+
+    async def told(self) -> tuple[int, int]:
+        """Return how many answers took the whole way, and how many the short one."""
+        await asyncio.sleep(0.01)
+        return len(self.answered), len(self.repeated)
+
+    def _told_again(self, given: Any, since: float) -> None:
+        self.repeated += [repeated for repeated, _ in given]
+        self.seconds += [seconds for _, seconds in given]
+        self.since.append(since)
+
+
+class Connection:
+    """One connection of the switch."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def ask(self, question: bytes = QUESTION) -> tuple[bytes, Any]:
+        """Return the head of the answer, and what its body says."""
+        self.writer.write(question)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        (length,) = re.findall(rb"Content-Length: (\d+)", head)
+        return head, json.loads(await self.reader.readexactly(int(length)))
+
+
+Switches = Callable[..., Any]
+
+
+@pytest.fixture
+async def switch_for() -> AsyncIterator[Switches]:
+    """Return what makes switches of deployments."""
+    made: list[Switch] = []
+
+    async def make(
+        deployment: Deployment | None = None, listener: type[SwitchListener] = SwitchListener, **sections: Any
+    ) -> Switch:
+        configuration = configured(FakeAdapter(AHMET), **{"rules": RULES, **sections})
+        switch = Switch(deployment or Deployment(configuration), listener)
+        made.append(switch)
+        await switch.start()
+        return switch
+
+    yield make
+    for switch in made:
+        await switch.stop()
+
+
+@pytest.fixture
+async def switch(switch_for: Switches) -> Switch:
+    """Return a switch that has asked twice, so that the answer is ready."""
+    switch: Switch = await switch_for()
+    connection = await switch.connect()
+    for _ in range(2):
+        await connection.ask()
+    assert await switch.told() == (2, 0)
+    return switch
+
+
+def without_date(head: bytes) -> bytes:
+    return re.sub(rb"Date: [^\r]+", b"Date:", head)
+
+
+async def test_what_came_out_of_the_cache_is_answered_again_to_the_letter(switch_for: Switches) -> None:
+    switch = await switch_for()
+    connection = await switch.connect()
+    (_, by_crm), (whole, by_cache), (short, again) = [await connection.ask() for _ in range(3)]
+    assert by_crm == by_cache == again == GREETED
+    assert without_date(whole) == without_date(short)
+    assert await switch.told() == (2, 1)
+    assert await (await switch.connect()).ask() == (short, again)
+    assert await switch.told() == (2, 2)
+
+
+async def test_its_date_is_that_of_now(switch: Switch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)
+    head, _ = await (await switch.connect()).ask()
+    assert b"Date: Fri, 15 Jan 2027 08:00:00 GMT" in head
+    assert await switch.told() == (2, 1)
+
+
+async def test_it_is_told_with_the_time_that_it_took(switch: Switch) -> None:
+    began = time.monotonic()
+    connection = await switch.connect()
+    for _ in range(3):
+        await connection.ask()
+    assert await switch.told() == (2, 3)
+    (repeated,) = {id(each): each for each in switch.repeated}.values()
+    assert repeated.answered.decision == switch.answered[1].decision
+    assert repeated.answered.decision.via is Via.CACHE
+    assert all(0 < seconds < 5 for seconds in switch.seconds)
+    assert all(began < since < time.monotonic() for since in switch.since)
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n", b"Connection: keep-alive\r\n"])
+async def test_a_connection_ends_as_after_the_whole_way(
+    switch_for: Switches, version: bytes, connection: bytes
+) -> None:
+    question = b"GET /musteri.json?telefon=05301234567 HTTP/%b\r\nHost: x\r\n%b\r\n" % (version, connection)
+    switch = await switch_for()
+    heads = []
+    for _ in range(3):
+        peer = await switch.connect()
+        head, said = await peer.ask(question)
+        assert said == GREETED
+        try:
+            is_over = await asyncio.wait_for(peer.reader.read(), 0.05) == b""
+        except TimeoutError:
+            is_over = False
+        heads.append((without_date(head), is_over))
+    assert heads[0] == heads[1] == heads[2]
+    assert heads[2][1] is ((version == b"1.0" and b"keep" not in connection) or b"close" in connection)
+    assert await switch.told() == (2, 1)
+
+
+# ---------------------------------------------------------------------------------------- what is no longer so
+
+
+async def test_a_contact_that_has_changed_goes_the_whole_way(switch: Switch) -> None:
+    cache = switch.deployment.directory.cache
+    known = cache.peek(NUMBER.e164)
+    assert known is not None
+    cache.put(NUMBER.e164, replace(known, contact=replace(AHMET, name="Ayşe Demir")))
+    connection = await switch.connect()
+    assert (await connection.ask())[1]["name"] == "Ayşe Demir"
+    assert await switch.told() == (3, 0)
+    assert (await connection.ask())[1]["name"] == "Ayşe Demir"
+    assert await switch.told() == (3, 1)
+
+
+@pytest.mark.parametrize("bound", ["fresh_until", "refresh_from"])
+async def test_so_does_one_that_is_to_be_looked_up_again(switch_for: Switches, bound: str) -> None:
+    switch = await switch_for()
+    now = time.monotonic()
+    fresh_until, refresh_from = (now + 0.2, math.inf) if bound == "fresh_until" else (now + 100, now + 0.2)
+    entry = Entry(AHMET, fresh_until, now + 100, refresh_from)
+    switch.deployment.directory.cache.put(NUMBER.e164, entry)
+    connection = await switch.connect()
+    for _ in range(2):
+        await connection.ask()
+    assert await switch.told() == (1, 1)
+    await asyncio.sleep(0.2)
+    await connection.ask()
+    assert await switch.told() == (2, 1)
+
+
+async def test_what_is_erased_is_nowhere_among_the_answers(switch: Switch) -> None:
+    assert switch.deployment.answering.ready
+    switch.deployment.forget(NUMBER)
+    assert not switch.deployment.answering.ready
+    await (await switch.connect()).ask()
+    assert await switch.told() == (3, 0)
+
+
+async def test_another_configuration_answers_by_itself(switch: Switch) -> None:
+    deployment = Deployment(configured(FakeAdapter(AHMET), switch={"default": "queue/300"}), None, switch.deployment)
+    switch.listener.answering = deployment.answering
+    assert (await (await switch.connect()).ask())[1] == {"name": "Ahmet Yılmaz", "target": "queue/300"}
+    assert await switch.told() == (3, 0)
+
+
+async def test_with_hours_an_answer_is_good_for_its_minute(
+    switch_for: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [{"name": "day", "during": "office", "target": "queue/201"}]
+    switch = await switch_for(hours={"office": {"from": "00:00", "to": "24:00"}}, rules=rules)
+    now = datetime.now(UTC).timestamp()
+    monkeypatch.setattr(ready, "_now", lambda: now)
+    connection = await switch.connect()
+    for _ in range(3):
+        await connection.ask()
+    assert await switch.told() == (2, 1)
+    monkeypatch.setattr(ready, "_now", lambda: now + 60)
+    await connection.ask()
+    assert await switch.told() == (3, 1)
+
+
+# ---------------------------------------------------------------------------------------- who may ask
+
+
+async def test_another_address_goes_the_whole_way(switch: Switch) -> None:
+    (answer,) = switch.deployment.answering.ready.values()
+    assert answer.peer == "127.0.0.1"
+    answer.peer = "127.0.0.2"
+    await (await switch.connect()).ask()
+    assert await switch.told() == (3, 0)
+
+
+async def test_each_call_counts_where_they_are_counted(switch_for: Switches) -> None:
+    access = {"rate": 0.001, "burst": 5}
+    switch = await switch_for(switch={"default": "queue/200", "access": access})
+    connection = await switch.connect()
+    answers = [(await connection.ask())[1]["target"] for _ in range(8)]
+    assert answers == ["queue/201"] * 5 + ["queue/200"] * 3
+    assert await switch.told() == (5, 3)
+    assert [each.decision.reason for each in switch.answered[2:]] == [Reason.REFUSED] * 3
+
+
+async def test_a_wrong_token_is_never_ready(switch_for: Switches) -> None:
+    token = "0123456789abcdef"
+    switch = await switch_for(switch={"default": "queue/200", "access": {"tokens": [token]}})
+    connection = await switch.connect()
+    for _ in range(3):
+        assert (await connection.ask())[1] == {"target": "queue/200"}
+    good = QUESTION.replace(b"telefon", b"token=%b&telefon" % token.encode())
+    for _ in range(3):
+        assert (await connection.ask(good))[1] == GREETED
+    assert (await connection.ask())[1] == {"target": "queue/200"}
+    assert await switch.told() == (6, 1)
+
+
+# ---------------------------------------------------------------------------------------- what never takes it
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        QUESTION.replace(b"GET", b"POST"),
+        QUESTION.replace(b"telefon=05301234567", b""),
+        QUESTION.replace(b"05301234567", b"100"),
+        QUESTION.replace(b"05301234567", b"anonymous"),
+        QUESTION.replace(b"05301234567", b"12x"),
+        QUESTION.replace(b"musteri", b"other"),
+        QUESTION.replace(b"Host", b"Content-Length: 2\r\nHost") + b"{}",
+        QUESTION.replace(b"Host", b"X: " + b"x" * front.LONGEST + b"\r\nHost"),
+    ],
+)
+async def test_what_is_no_plain_question_about_a_number_goes_the_whole_way(
+    switch_for: Switches, question: bytes
+) -> None:
+    switch = await switch_for()
+    connection = await switch.connect()
+    for _ in range(4):
+        await connection.ask(question)
+    assert await switch.told() == (4, 0)
+    assert not switch.deployment.answering.ready
+
+
+async def test_a_question_in_two_parts_goes_the_whole_way(switch: Switch) -> None:
+    connection = await switch.connect()
+    for part in (QUESTION[:20], QUESTION[20:]):
+        connection.writer.write(part)
+        await asyncio.sleep(0.02)
+    await connection.reader.readuntil(b"}")
+    assert await switch.told() == (3, 0)
+    await connection.ask()
+    assert await switch.told() == (3, 1)
+
+
+async def test_so_do_two_at_once(switch: Switch) -> None:
+    connection = await switch.connect()
+    connection.writer.write(QUESTION * 2)
+    for _ in range(2):
+        await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
+    assert await switch.told() == (4, 0)
+
+
+async def test_a_dialogue_goes_the_whole_way(switch_for: Switches) -> None:
+    switch = await switch_for(deployment=Deployment(talkative()))
+    question = b"GET /musteri.json?uuid=a&cli=05301234567&step=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection = await switch.connect()
+    for _ in range(4):
+        await connection.ask(question)
+    assert await switch.told() == (4, 0)
+
+
+async def test_where_somebody_wants_traces_all_go_the_whole_way(
+    switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch.deployment.answering.ready.clear()
+    monkeypatch.setattr(tracing, "is_on", lambda: True)
+    for _ in range(3):
+        await (await switch.connect()).ask()
+    assert await switch.told() == (5, 0)
+
+
+async def test_the_answer_that_was_not_given_for_longest_goes(
+    switch_for: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "MOST_READY", 2)
+    switch = await switch_for()
+    connection = await switch.connect()
+    questions = [QUESTION.replace(b"Host: x", b"Host: %b" % host) for host in (b"a", b"b", b"c")]
+    await connection.ask(questions[0])
+    for question in (questions[0], questions[1], questions[0], questions[2]):
+        await connection.ask(question)
+    assert [*switch.deployment.answering.ready] == [questions[0], questions[2]]
+
+
+async def test_a_garbled_question_is_answered_in_the_form_of_the_last_one(switch_for: Switches) -> None:
+    switch = await switch_for(deployment=Deployment(talkative()))
+    connection = await switch.connect()
+    for _ in range(2):
+        await connection.ask()
+    await connection.ask(b"GET /musteri.json?uuid=a&cli=05301234567&step=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    await connection.ask()
+    assert await switch.told() == (3, 1)
+    assert "target" in (await connection.ask(b"nonsense\r\n\r\n"))[1]
+
+
+class Erasing(SwitchListener):
+    """A listener that is told to erase a number while its answer goes out."""
+
+    deployment: Deployment
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        response = await super().answer(request)
+        self.deployment.forget(NUMBER)
+        return response
+
+
+async def test_what_is_erased_while_it_is_answered_is_not_kept(switch_for: Switches) -> None:
+    deployment = Deployment(configured(FakeAdapter(AHMET), rules=RULES))
+    now = time.monotonic()
+    deployment.directory.cache.put(NUMBER.e164, Entry(AHMET, now + 100, now + 100))
+    switch = await switch_for(deployment=deployment, listener=Erasing)
+    switch.listener.deployment = deployment
+    await (await switch.connect()).ask()
+    assert await switch.told() == (1, 0)
+    assert switch.answered[0].decision.via is Via.CACHE
+    assert not deployment.answering.ready
