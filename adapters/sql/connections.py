@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from adapters.sql.databases import MOST_ROWS, PATIENCE
 from adapters.sql.errors import BUSY, TOO_LONG, translated
@@ -50,9 +50,9 @@ class Connections:
     begun it ends, whoever has left: to close a connection under a running statement crashes some drivers.
     """
 
-    def __init__(self, engine: AsyncEngine | Engine, size: int) -> None:
+    def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
-        self._threads = ThreadPoolExecutor(2 * size, "sql") if isinstance(engine, Engine) else None
+        self._threads = None if engine.dialect.is_async else ThreadPoolExecutor(2 * size, "sql")
         self._free = asyncio.Semaphore(size)
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -88,10 +88,10 @@ class Connections:
                 await asyncio.wait(self._running, timeout=LAST_STATEMENTS)
             for late in self._running:
                 late.cancel()
-        if isinstance(self._engine, AsyncEngine):
-            await self._engine.dispose()
+        if self._threads is None:
+            await greenlet_spawn(self._engine.dispose)
             await asyncio.sleep(LAST_WORDS)
-        elif self._threads is not None:
+        else:
             closing = asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
             await asyncio.wait({closing}, timeout=LAST_STATEMENTS)
             self._threads.shutdown(wait=False)
@@ -110,11 +110,9 @@ class Connections:
             raise Unavailable(TOO_LONG[1]) from exc
 
     async def _done(self, work: Work) -> Answer:
-        engine = self._engine
-        if isinstance(engine, Engine):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, _on_a_connection, engine, work)
-        async with engine.connect() as connection:
-            return await connection.run_sync(work)
+        if self._threads is None:  # what SQLAlchemy's AsyncEngine does, without its sessions and all that maps objects
+            return await greenlet_spawn(_on_a_connection, self._engine, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _on_a_connection, self._engine, work)
 
 
 def _on_a_connection(engine: Engine, work: Work) -> Answer:

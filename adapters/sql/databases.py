@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from proxy.adapter import AdapterError
 
@@ -51,8 +50,6 @@ class Database:
     """Sees to each new connection of an engine that was made with these arguments"""
     also: str = ""
     """What the driver needs beside the extra"""
-    blocks: bool = False
-    """Whether the driver blocks the thread that it is called from"""
     pool: Callable[[], Arguments] = lambda: {"pool_recycle": OLDEST_CONNECTION, "pool_pre_ping": True}
     """How connections are kept"""
 
@@ -197,7 +194,6 @@ DATABASES: Mapping[str, Database] = {
         _sql_server,
         _limit_sql_server,
         also=" and unixODBC (libodbc2)",
-        blocks=True,
     ),
     "oracle": Database(
         ("oracledb_async",), "oracle+oracledb_async://user@host/?service_name=name", "oracle", _oracle, _limit_oracle
@@ -264,8 +260,8 @@ def check_options(kind: str | None, options: Mapping[str, Any], folder: Path) ->
         )
 
 
-def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine | Engine:
-    """Return the connection pool, which connects when it is first asked; an Engine when its driver blocks."""
+def make_engine(url: URL, folder: Path, pool_size: int) -> Engine:
+    """Return the connection pool, which connects when it is first asked; unless its dialect is async, it blocks."""
     kind = kind_of(url)
     database = DATABASES[kind]
     url, arguments = database.arguments(url.set(drivername=drivername(kind)), folder)
@@ -279,6 +275,6 @@ def make_engine(url: URL, folder: Path, pool_size: int) -> AsyncEngine | Engine:
         "pool_timeout": PATIENCE,
         **database.pool(),
     }
-    engine = create_engine(url, **settings) if database.blocks else create_async_engine(url, **settings)
-    database.prepare(engine if isinstance(engine, Engine) else engine.sync_engine, arguments)
+    engine = create_engine(url, **settings)
+    database.prepare(engine, arguments)
     return engine

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 import phonenumbers
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 from sqlalchemy import URL, Engine, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.placeholders import CUSTOMER_NUMBER, by_of, refuse_none, refuse_wrong_names
 from adapters.sql.databases import check_driver, check_file, check_options, drivername, kind_of, make_engine, read_url
@@ -162,7 +161,7 @@ class SqlConfig(AdapterConfig):
         """Return a key of `adapters.sql.databases.DATABASES`."""
         return kind_of(self._whole_url())
 
-    def make_engine(self) -> AsyncEngine | Engine:
+    def make_engine(self) -> Engine:
         """Return a new connection pool, not yet connected."""
         return make_engine(self._whole_url(), self._folder, self.pool_size)
 

@@ -1,11 +1,12 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.sql.connections import Connections, _answer
 from adapters.sql.databases import MOST_ROWS, make_engine, read_url
 from proxy.adapter import AdapterError, Contact, Unavailable
 from proxy.testing import phone
@@ -175,11 +176,10 @@ class TestMariadb:
 
 async def test_the_server_takes_one_statement_at_a_time_whatever_the_text_is(mariadb: Mariadb) -> None:
     mariadb.sql("CREATE OR REPLACE TABLE kept (a INT); INSERT INTO kept VALUES (1)")
-    engine = make_engine(read_url(mariadb.url(), Path()), Path(), 1)
-    assert isinstance(engine, AsyncEngine)
-    async with engine.connect() as connection:
-        with pytest.raises(ProgrammingError, match="1064"):
-            await connection.execute(text("SELECT 1; SET SESSION TRANSACTION READ WRITE; DELETE FROM kept"))
-    await engine.dispose()
+    connections = Connections(make_engine(read_url(mariadb.url(), Path()), Path(), 1), 1)
+    several = text("SELECT 1; SET SESSION TRANSACTION READ WRITE; DELETE FROM kept")
+    with pytest.raises(ProgrammingError, match="1064"):
+        await connections._done(partial(_answer, several, {}))
+    await connections.close()
     assert mariadb.sql("SELECT COUNT(*) FROM kept") == "1"
     mariadb.sql("DROP TABLE kept")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from adapters.sql import SqlAdapter, SqlConfig
@@ -169,7 +168,7 @@ class TestParts:
             {"kind": kind, **place, "statement": "SELECT 1 WHERE a = :e164", "pool_size": 3}
         )
         engine = options.make_engine()
-        assert (engine if isinstance(engine, Engine) else engine.sync_engine).hide_parameters
+        assert engine.hide_parameters
         pool = engine.pool
         assert isinstance(pool, QueuePool)
         assert (pool.size(), pool._max_overflow) == (3, 0)

@@ -2,9 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection
 
 from adapters.sql import SqlAdapter
+from adapters.sql.connections import Answer
 from adapters.sql.databases import MOST_ROWS
 from proxy.adapter import AdapterError, Contact, Unavailable
 from tests.adapters.sql_crm import AYSE, config, fill, opened
@@ -59,11 +60,8 @@ class TestSqlite:
         # SQLite itself allows no writing CTE, so this asks for the connection's own word.
         async with opened(crm, "SELECT 1 WHERE :digits <> ''") as adapter:
             assert adapter._connections is not None
-            engine = adapter._connections._engine
-            assert isinstance(engine, AsyncEngine)
-            async with engine.connect() as connection:
-                with pytest.raises(Exception, match="attempt to write a readonly database"):
-                    await connection.exec_driver_sql("DELETE FROM people")
+            with pytest.raises(Exception, match="attempt to write a readonly database"):
+                await adapter._connections._done(_deletes_everybody)
 
     async def test_a_missing_table_is_the_operators_to_mend(self, crm: str) -> None:
         async with opened(crm, "SELECT 1 FROM nobody WHERE a = :digits") as adapter:
@@ -125,3 +123,8 @@ class TestEnriching:
         contact = Contact("Ayşe", fields)
         async with opened("sqlite+aiosqlite:///nowhere/none.db", self.STATEMENT, "enrich") as adapter:
             assert await adapter.enrich(contact) is contact
+
+
+def _deletes_everybody(connection: Connection) -> Answer:
+    connection.exec_driver_sql("DELETE FROM people")
+    return Answer((), ())
