@@ -9,6 +9,10 @@ export PATH := $(PATH):$(abspath $(VENV))/debian/usr/bin
 # end-to-end tests that run beside the promises, so that all three parts of `make test` take about as long
 BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.py oauth2_of_a_rest_crm.py probe.py snapshot.py)
 
+# runs a command, and keeps what it says and its exit code under a name, for the end of `make test`
+kept = @mkdir -p build/test; { ($(2)); echo $$? >build/test/$(1).code; } 2>&1 | tee build/test/$(1).log; \
+	exit "$$(cat build/test/$(1).code)"
+
 .PHONY: run test chaos at-length soak bench docs reference parts lint unit components end-to-end promises servers clean
 .DEFAULT_GOAL := run
 
@@ -19,8 +23,11 @@ run: $(VENV)/run.stamp
 	@$(BIN)/tanima demo $(if $(LISTEN),--listen $(LISTEN))
 
 # three at once: most of those that start the command, those that try the promises and some more, and all others
+# what has failed is told once more in the end: it stands somewhere in the middle of what the others say
 test: $(VENV)/dev.stamp servers
-	@$(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end promises
+	@rm -rf build/test
+	@$(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) parts end-to-end promises \
+		|| { code=$$?; sh tests/failed.sh build/test; exit $$code; }
 
 # P1 to P20 with real servers and faults, ten to fifteen minutes; only some of them: make chaos ONLY="P1 P17"
 chaos: $(VENV)/dev.stamp servers
@@ -49,24 +56,22 @@ at-length: $(VENV)/dev.stamp servers
 		tests/adapters/test_sql_indexes.py tests/e2e/test_fuzz.py
 
 lint: $(VENV)/dev.stamp
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(call kept,lint,$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo)
 
 # the domain and the way of a call, every branch, from their unit tests alone
 unit: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml
+	$(call kept,unit,$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml)
 
 components: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring)
+	$(call kept,components,$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring))
 
 end-to-end: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py $(addprefix --ignore=,$(BESIDE))
+	$(call kept,end-to-end,$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py \
+		$(addprefix --ignore=,$(BESIDE)))
 
 promises: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/browser tests/monitoring \
-		tests/e2e/test_logs_of_all_servers.py
+	$(call kept,promises,$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/browser \
+		tests/monitoring tests/e2e/test_logs_of_all_servers.py)
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
