@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from proxy.cache import ContactCache, Entry
 from proxy.config import load
 from proxy.deployment import snapshot_of
@@ -118,30 +116,30 @@ def flip(raw: bytes) -> bytes:
     return raw[:300] + bytes([raw[300] ^ 1]) + raw[301:]
 
 
-@pytest.mark.parametrize(
-    ("damage", "key", "why"),
-    [
-        (cut, KEY, "damaged"),
-        (flip, KEY, "damaged"),
-        (lambda _: b"\0" * 5000, KEY, "damaged"),
-        (lambda _: b"", KEY, "another kind"),
-        (lambda raw: raw, "another-" + KEY, "damaged"),
-    ],
+DAMAGES = (
+    (cut, KEY, "damaged"),
+    (flip, KEY, "damaged"),
+    (lambda _: b"\0" * 5000, KEY, "damaged"),
+    (lambda _: b"", KEY, "another kind"),
+    (lambda raw: raw, "another-" + KEY, "damaged"),
 )
-async def test_one_that_cannot_be_used_is_a_cold_start_with_one_line(
-    serve: Serve, tmp_path: Path, damage: Callable[[bytes], bytes], key: str, why: str
-) -> None:
+"""What becomes of a good snapshot, the key with which it is read then, and why it cannot be used"""
+
+
+async def test_one_that_cannot_be_used_is_a_cold_start_with_one_line(serve: Serve, tmp_path: Path) -> None:
     async with HttpCrm(answer_of_the_crm) as crm:
         file = await known_to(serve, crm, tmp_path)
-        file.write_bytes(damage(file.read_bytes()))
-        with serve(toml(crm.url, key=key), folder=tmp_path) as serving:
-            (line,) = serving.lines("snapshot_failed")
-            assert why in line["error"]
-            assert await answers(serving) == KNOWN
-            assert {line["via"] for line in serving.lines("call")} == {"crm"}
-        assert len(serving.lines("snapshot_failed")) == 1
-    with serve(toml(crm.url, key=key), folder=tmp_path) as serving:
-        assert await answers(serving) == KNOWN, "a good one has taken its place"
+        for damage, key, why in DAMAGES:
+            file.write_bytes(damage(file.read_bytes()))
+            with serve(toml(crm.url, key=key), folder=tmp_path) as serving:
+                (line,) = serving.lines("snapshot_failed")
+                assert why in line["error"]
+                assert await answers(serving) == KNOWN
+                assert {line["via"] for line in serving.lines("call")} == {"crm"}
+            assert len(serving.lines("snapshot_failed")) == 1
+            with serve(toml(crm.url, key=key), folder=tmp_path) as serving:
+                assert await answers(serving) == KNOWN, "a good one has taken its place"
+                assert {line["via"] for line in serving.lines("call")} == {"cache"}
 
 
 async def test_contacts_of_other_sources_are_not_used(serve: Serve, tmp_path: Path) -> None:
