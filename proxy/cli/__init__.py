@@ -1,5 +1,6 @@
-"""The command line: `tanima serve`, `check`, `route`, `call`, `sources`, `erase`, `probe`, `init` and `demo`."""
+"""The command line, `tanima`: each command is a module beside this one, and has `run`."""
 
+import gc
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ __all__ = ["main", "run"]
 
 def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
+    gc.disable()  # what is loaded stays; to look through it again and again takes an eighth of a start
     try:
         code = main()
     except SystemExit as exc:

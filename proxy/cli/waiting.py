@@ -1,6 +1,7 @@
 """Runs a command to its end, and tells a person at a terminal that it is still at work."""
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -21,7 +22,13 @@ T = TypeVar("T")
 def run_to_the_end(
     main: Coroutine[Any, Any, T], new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
 ) -> T:
-    """Run a coroutine as `asyncio.run` does, but do not wait for tasks and threads that never end."""
+    """Run a coroutine as `asyncio.run` does, but do not wait for tasks and threads that never end.
+
+    From here on garbage is collected, if it was not, but for what is there already.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     loop = new_loop()
     try:
         return loop.run_until_complete(main)

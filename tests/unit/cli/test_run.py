@@ -1,8 +1,10 @@
 """The command leaves when it is done, whatever still hangs."""
 
+import gc
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
@@ -15,7 +17,7 @@ class Left(BaseException):
 
 
 @pytest.fixture
-def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def codes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Return what would be flushed (0) before the end, and with which exit code that comes."""
     codes: list[int] = []
 
@@ -26,7 +28,8 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler := logging.NullHandler()])
     monkeypatch.setattr(handler, "flush", lambda: codes.append(0))
-    return codes
+    yield codes
+    gc.enable()
 
 
 def test_the_command_leaves_with_its_exit_code(codes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

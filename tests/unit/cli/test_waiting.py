@@ -1,6 +1,7 @@
 """Who waits longer than a second sees that something is going on."""
 
 import asyncio
+import gc
 import io
 from contextlib import suppress
 
@@ -103,3 +104,15 @@ def test_a_task_that_ignores_cancellation_is_not_waited_for(monkeypatch: pytest.
     loop.call_soon(free.set)
     loop.run_until_complete(task)
     loop.close()
+
+
+def test_garbage_that_was_not_collected_is_from_then_on() -> None:
+    async def is_collected() -> bool:
+        return gc.isenabled()
+
+    gc.disable()
+    try:
+        assert run_to_the_end(is_collected())
+    finally:
+        gc.enable()
+        gc.unfreeze()
