@@ -1,6 +1,6 @@
 """What Prometheus is told: every name and label stands in METRICS."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
@@ -12,49 +12,13 @@ from prometheus_client.registry import Collector
 
 from proxy.breaker import State
 from proxy.figures import BOUNDS, Figures, Histogram
+from proxy.gauges import Gauges
 from proxy.model import OUTCOMES, Outcome, Reason, Via
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 EVENTS = ("reloaded", "reload_refused", "snapshot_failed", "bug", "erased", "invalidated", "worker_ended")
 """What is counted beside calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class OneSource:
-    """How a source is now."""
-
-    state: State
-    completing: State
-    """Of what it is asked further about a contact"""
-    under_way: int
-    """Attempts"""
-    most: int
-    """Lookups at once"""
-
-
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """How everything is now."""
-
-    version: str
-    deadline: float
-    sources: Mapping[str, OneSource]
-    rules: Sequence[tuple[str, str]]
-    """Lines, and names"""
-    flights: int
-    cached: int
-    cache_size: int
-    dialogues: int
-    connections: Mapping[str, int]
-    """By listener"""
-    connections_most: int
-    journal: int
-    configured_at: float
-    """Seconds since 1970, as the one below"""
-    snapshot_at: float | None
-    is_refused: bool
-    """The file has another configuration than the one that counts"""
 
 
 Labels = tuple[str, ...]

@@ -13,9 +13,9 @@ from proxy.config.shown import heirs_of, rules_of
 from proxy.deployment import Deployment, Observers
 from proxy.dialects import Dialect
 from proxy.figures import Figures
+from proxy.gauges import Gauges, OneSource
 from proxy.journal import Journal
 from proxy.keeping import Keeper
-from proxy.metrics import Gauges, OneSource
 from proxy.model import Call, Finding, Via
 from proxy.observing import Watch
 from proxy.phone import PhoneNumber, parse_caller

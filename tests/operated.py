@@ -11,8 +11,8 @@ from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import ProxyError
 from proxy.figures import Figures
+from proxy.gauges import Gauges, OneSource
 from proxy.journal import Answered, Journal
-from proxy.metrics import Gauges, OneSource
 from proxy.model import Asked, Call, Contact, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, Extension, PhoneNumber, Withheld, parse_caller, parse_number
 from proxy.routing import Decision, Explanation, Knowledge, Routing, by_rules, put_through, without_lookup

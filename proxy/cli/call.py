@@ -1,7 +1,9 @@
 """Plays the switch in a terminal: a person is the caller, and the answers are those that the server would give."""
 
+import argparse
 import asyncio
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +13,8 @@ from urllib.parse import quote, urlencode
 from proxy.actions import Prompt, Question, SpeechToText, Spoken, Transfer
 from proxy.cli.ask import moment_of
 from proxy.cli.explained import decision_in_words
-from proxy.config import Configuration
+from proxy.cli.waiting import run_to_the_end
+from proxy.config import Configuration, load
 from proxy.deployment import Deployment, Observers
 from proxy.dialects import Dialect
 from proxy.model import Asked, Outcome, Reason
@@ -185,3 +188,20 @@ def _say(switch: _Switch, spoken: Spoken) -> None:
         switch.terminal.show(f"  The switch plays the sound file {spoken.announcement}.")
     else:
         switch.terminal.show(f"  The switch says in {spoken.language}: {spoken.phrase}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code."""
+    terminal = Terminal(print, _ask)
+    run_to_the_end(hold_call(load(options.config), options.number, options.called, options.at, terminal))
+    return 0
+
+
+def _ask(question: str) -> str:
+    print(question, end="", flush=True)
+    line = sys.stdin.readline()
+    if not sys.stdin.isatty():
+        print(line.rstrip("\n"))  # which a terminal has shown already
+    if not line:
+        raise EOFError
+    return line

@@ -1,9 +1,12 @@
 """Forgets a number, for `tanima erase`: in the running server, or, when none runs, in what it has left behind."""
 
+import argparse
 import json
 
+from proxy.cli.ending import fail
 from proxy.cli.running import ask_server
-from proxy.config import Configuration
+from proxy.cli.waiting import run_to_the_end
+from proxy.config import Configuration, load
 from proxy.deployment import snapshot_of
 from proxy.errors import InvalidNumber, ProxyError
 from proxy.phone import parse_number
@@ -38,3 +41,13 @@ def _read(answer: str) -> list[str]:
     was_known, has_snapshot = told["was_known"], told["snapshot"]
     cache = "erased" if was_known else "nothing was there"
     return [f"cache of the running server: {cache}", *(["snapshot: written without it"] if has_snapshot else [])]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code."""
+    configuration = load(options.config)
+    try:
+        print("\n".join(run_to_the_end(erase(configuration, options.number))))
+    except ProxyError as exc:
+        fail(str(exc))
+    return 0

@@ -4,6 +4,7 @@ A recipe is a TOML in a package that is announced by the entry-point group `tani
 the end, is the recipe's, and its first line, a comment, tells what it is for.
 """
 
+import argparse
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -12,6 +13,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
+
+from proxy.cli.ending import fail
 
 WRITTEN_BY_US = "token_file"
 """A file that holds secrets, and that nobody has to write."""
@@ -74,3 +77,15 @@ def _secret_files(node: Any) -> Iterator[str]:  # noqa: ANN401 - any TOML value
         if str(key).endswith("_file") and key != WRITTEN_BY_US and isinstance(value, str):
             yield value
         yield from _secret_files(value)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code."""
+    if options.recipe is None:
+        print("\n".join(list_of_recipes()))
+        return 0
+    try:
+        print("\n".join(write_recipe(options.recipe, options.file)))
+    except ValueError as exc:
+        fail(str(exc))
+    return 0

@@ -1,25 +1,17 @@
 """Tells of the last calls of the running server, for `tanima journal`."""
 
+import argparse
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from proxy.cli.ending import fail
 from proxy.cli.running import ask_server
-from proxy.config import Configuration
+from proxy.cli.waiting import run_to_the_end
+from proxy.config import Configuration, load
 from proxy.errors import ProxyError
 from proxy.web.endpoints import JOURNAL
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_span(text: str) -> float:
-    """Read a span of time, such as `90s`, `15m`, `1h` or `2d`, as seconds. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    if match is None:
-        raise ValueError("is no span of time - allowed: a number and s, m, h or d, such as 1h")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 async def last_calls(configuration: Configuration, since: float, *, as_json: bool) -> Iterator[str]:
@@ -47,3 +39,14 @@ def _in_words(entry: Mapping[str, Any]) -> str:
     sources = ", ".join(f"{each['source']} {each['outcome']} {each['ms']:.1f} ms" for each in entry["sources"])
     told = f"{at:%Y-%m-%d %H:%M:%S}  {entry['caller']:<14} {goal:<14} {why}, via {entry['via']}, {entry['ms']:.1f} ms"
     return f"{told}  ({sources})" if sources else told
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code."""
+    configuration = load(options.config)
+    try:
+        for line in run_to_the_end(last_calls(configuration, options.since, as_json=options.json)):
+            print(line)
+    except ProxyError as exc:
+        fail(str(exc))
+    return 0

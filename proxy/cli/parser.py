@@ -1,14 +1,13 @@
 """What can be typed behind `tanima`."""
 
 import argparse
-from collections.abc import Callable, Mapping
+import re
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from proxy.cli.journal import parse_span
-from proxy.cli.probe import TRIALS
-from proxy.config.values import parse_listen
+from proxy.addresses import parse_listen
+from proxy.cli.trials import TRIALS
 from proxy.keys import CustomerNumber
 from proxy.target import Target
 
@@ -18,12 +17,12 @@ YEARS = range(1970, 2200)
 WORKERS = range(1, 65)
 """What `--workers` takes."""
 
-Run = Callable[[argparse.Namespace], int]
-"""Does what was asked for, and returns the exit code."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds of a span of time, as `--since` takes it."""
 
 
-def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
-    """Return the parser of the command line; what it reads has the command's `run`, out of `runs`, and its options."""
+def parser_of_commands() -> argparse.ArgumentParser:
+    """Return the parser of the command line; what it reads has the `command`, a module beside this, and its options."""
     parser = argparse.ArgumentParser(
         prog="tanima",
         description="Tells a telephone switch who is calling and where the call goes, out of the company's own CRM.",
@@ -32,9 +31,7 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tanima {version('tanima')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _command(
-        commands, "serve", runs["serve"], "answer the switch", "Answers the switch until it is told to stop."
-    )
+    command = _command(commands, "serve", "answer the switch", "Answers the switch until it is told to stop.")
     _add_config(command)
     _add_listen(command, "where the switch finds us, in the place of switch.listen")
     command.add_argument(
@@ -48,7 +45,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "check",
-        runs["check"],
         "check a configuration",
         "Checks a configuration without using it. Prints one line for each problem, `key: what is wrong - what is "
         "allowed`, and ends with exit code 2 when there is any. With --live it also asks the sources, for a number "
@@ -60,7 +56,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "route",
-        runs["route"],
         "explain where a call would go",
         "Asks the sources about one number and explains the decision, without a server: how the number was read, what "
         "each source said, the contact's fields, every rule and why it did or did not match, and the answer.",
@@ -88,7 +83,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "call",
-        runs["call"],
         "be the caller of a call",
         "Holds one call in the terminal, from its first question to its target: shows what the switch would ask and be "
         "told, and lets you key, or say, what a caller would. Ctrl-D hangs up. Lookups are real, and limits count.",
@@ -98,7 +92,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "sources",
-        runs["sources"],
         "ask each source whether it is there",
         "Asks each source of a configuration whether its CRM answers. Ends with exit code 1 when one does not.",
     )
@@ -107,7 +100,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "erase",
-        runs["erase"],
         "forget a number",
         "Drops all that is kept about a number: in the running server, which is asked at [admin] listen, and in the "
         "snapshot of the cache. What the CRM has stays there: erase it there first, or the next call finds it again.",
@@ -118,7 +110,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "journal",
-        runs["journal"],
         "tell of the last calls",
         "Prints the last calls of the running server, which is asked at [admin] listen, a line for each: when, who "
         "(masked), where to, why, and what the sources said. A thousand of each sort are kept: calls that failed, "
@@ -137,7 +128,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "probe",
-        runs["probe"],
         "measure on a test number what the switch tolerates",
         "Answers the calls of a test number late or wrongly, on purpose, and tells what the switch does then: how long "
         "it waits, and whether it asks again. Each new call gets the next trial: an answer after 0, 1, 2, 3, 5, 8, 13, "
@@ -159,7 +149,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "init",
-        runs["init"],
         "write a configuration from a recipe",
         "Writes a configuration for a known CRM, to be completed: its comments tell what must be checked on site. "
         "Without --recipe it lists the recipes that there are.",
@@ -172,7 +161,6 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     command = _command(
         commands,
         "demo",
-        runs["demo"],
         "answer calls from a sample CRM",
         "Serves on a sample CRM of made-up customers, and prints what to try.",
     )
@@ -183,12 +171,11 @@ def parser_of(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
 def _command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
-    run: Callable[[argparse.Namespace], int],
     summary: str,
     description: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=summary, description=description)
-    command.set_defaults(run=run)
+    command.set_defaults(command=name)
     return command
 
 
@@ -236,10 +223,10 @@ def _target(text: str) -> Target:
 
 
 def _span(text: str) -> float:
-    try:
-        return parse_span(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from exc
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("is no span of time - allowed: a number and s, m, h or d, such as 1h")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _moment(text: str) -> datetime:

@@ -1,7 +1,7 @@
 """Answers a switch late, or wrongly, on purpose, and tells what it does then, for `tanima probe`."""
 
+import argparse
 import asyncio
-import json
 import logging
 import math
 import signal
@@ -15,13 +15,16 @@ from itertools import cycle
 from aiohttp import web
 
 from proxy.actions import Transfer
-from proxy.config import Configuration
-from proxy.config.values import url_of
-from proxy.deployment import Deployment
+from proxy.addresses import url_of
+from proxy.cli.ending import MISUSED, fail
+from proxy.cli.listening import run_at
+from proxy.cli.trials import TRIALS, Trial
+from proxy.config import Configuration, load
+from proxy.deployment import Deployment, dialects_of
 from proxy.dialects import Dialect
 from proxy.model import Call, Reason
 from proxy.routing import Decision
-from proxy.target import Target
+from proxy.target import GRAMMAR, Target
 from proxy.web.listener import JSON_HEADERS
 from proxy.web.switch import Answering, each_once, may_ask
 
@@ -39,54 +42,6 @@ ENDING = 2.0
 
 _NOWHERE = logging.Logger("nowhere", logging.CRITICAL + 1)  # noqa: LOG001 - of nobody else's
 """aiohttp would show requests that it cannot read, with the numbers in them"""
-
-
-def _as_it_is(body: bytes) -> bytes:
-    return body
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One way to answer, which a switch may bear or not."""
-
-    name: str
-    does: str
-    """What it does, for a person: `answering after 8 s`"""
-    seconds: float = 0.0
-    spoken: str = ""
-    """What the caller hears of it after `Deneme`, where that is not its name"""
-    status: int = 200
-    body: Callable[[bytes], bytes] = _as_it_is
-    """What becomes of a good answer's body"""
-    is_closed: bool = False
-    """The connection is closed in the place of an answer"""
-
-    @property
-    def is_proper(self) -> bool:
-        """Whether the answer is as it should be, however late."""
-        return self.body is _as_it_is and not self.is_closed
-
-
-def late(seconds: float) -> Trial:
-    """Return the trial of an answer that is good, and late."""
-    return Trial(f"{seconds:g}", f"answering after {seconds:g} s", seconds)
-
-
-def _without_target(body: bytes) -> bytes:
-    answer = json.loads(body)
-    answer.get("transfer", answer).pop("target")
-    return json.dumps(answer, ensure_ascii=False).encode()
-
-
-TRIALS = (
-    *map(late, (0, 1, 2, 3, 5, 8, 13, 20, 30)),
-    Trial("500", "answering HTTP 500", status=500, body=lambda _: b"Internal Server Error"),
-    Trial("404", "answering HTTP 404", status=404, body=lambda _: b"Not Found"),
-    Trial("json", "answering JSON that breaks off", spoken="yarım", body=lambda body: body[: len(body) // 2]),
-    Trial("empty", "answering an empty body", spoken="boş", body=lambda _: b""),
-    Trial("no-target", "answering JSON without a target", spoken="hedefsiz", body=_without_target),
-    Trial("closed", "closing the connection without an answer", spoken="kapalı", is_closed=True),
-)
 
 
 @dataclass(slots=True)
@@ -275,3 +230,15 @@ async def probe(
 
 def _with_time(say: Callable[[str], None]) -> Callable[[str], None]:
     return lambda line: say(f"{datetime.now().astimezone():%H:%M:%S} {line}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code."""
+    configuration = load(options.config)
+    switch = configuration.settings.switch
+    target = options.target or switch.default
+    if not all(dialect.can_say(target) for dialect in dialects_of(configuration.settings)):
+        fail(f"--target: switch.dialect {switch.dialect} cannot always say it - allowed: {GRAMMAR}", MISUSED)
+    trials = [trial for trial in TRIALS if options.only in {None, trial.name}]
+    host, port = options.listen or switch.listen
+    return run_at(host, port, probe(configuration, (host, port), target, trials, lambda line: print(line, flush=True)))

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from proxy.addresses import url_of
 from proxy.config.settings import AdminSettings
-from proxy.config.values import url_of
 from proxy.errors import ProxyError
 
 PATIENCE = 30.0

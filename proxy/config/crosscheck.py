@@ -7,9 +7,10 @@ from typing import Any
 import phonenumbers
 
 from proxy.actions import PARAMETER
+from proxy.addresses import parse_listen
 from proxy.config.sentences import key_of
 from proxy.config.settings import SwitchSettings
-from proxy.config.values import TOKEN_PARAMETER, parse_listen
+from proxy.config.values import TOKEN_PARAMETER
 from proxy.dialects.musteri_tanima import MusteriTanima
 from proxy.dialects.santral_programlama import RESERVED, SantralProgramlama
 from proxy.errors import InvalidNumber

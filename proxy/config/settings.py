@@ -1,14 +1,16 @@
 """The settings, one class per section of the TOML; a field's docstring is its line in the reference."""
 
+from collections.abc import Container
 from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from holidays import HolidayBase
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proxy.addresses import parse_known_listen, parse_listen
 from proxy.config.dialogue import DialogueSettings, StepName, StepSettings
+from proxy.config.public_holidays import parse_holidays
 from proxy.config.routes import LineSettings, RoutingSettings, RuleSettings
 from proxy.config.section import Section
 from proxy.config.values import (
@@ -27,9 +29,6 @@ from proxy.config.values import (
     is_for_pushes_alone,
     is_service_url,
     parse_by,
-    parse_holidays,
-    parse_known_listen,
-    parse_listen,
     parse_path,
     parse_region,
     parse_zone,
@@ -93,7 +92,7 @@ class HoursSettings(Section):
     """First minute after it, HH:MM"""
     zone: Annotated[ZoneInfo, read_by(parse_zone)] = ZoneInfo("Europe/Istanbul")
     """IANA time zone"""
-    holidays: Annotated[HolidayBase, read_by(parse_holidays)] | None = None
+    holidays: Annotated[Container[date], read_by(parse_holidays)] | None = None
     """Country whose public holidays have no hours: TR, or DE-BY for a part of one"""
     closed: list[date] = Field(default=[])
     """Further days without hours, such as 2026-12-31"""

@@ -10,9 +10,9 @@ from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from holidays import HolidayBase, country_holidays
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo
 
+from proxy.addresses import is_loopback
 from proxy.keys import By
 from proxy.phone import NUMBER_TYPES
 from proxy.rules.greeting import Greeting
@@ -24,8 +24,6 @@ W = TypeVar("W", bound=StrEnum)
 
 TOKEN_PARAMETER = "token"  # noqa: S105 - a parameter's name
 """Where the switch may bring its token"""
-
-HIGHEST_PORT = 65535
 
 SHORTEST_SECRET = 16
 """Characters of a secret that nobody can guess by trying."""
@@ -60,35 +58,6 @@ def _as_literal(value: object) -> object:
 def as_list(value: object) -> object:
     """Let one text stand for a list of one."""
     return [value] if isinstance(value, str) else value
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """Read `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > HIGHEST_PORT:
-        raise ValueError("is not an address to listen at - allowed: HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]"), int(port)
-
-
-def url_of(host: str, port: int) -> str:
-    """Return the URL of an address at which we listen."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def parse_known_listen(text: str) -> tuple[str, int]:
-    """Read an address at which others must find us, so that its port is not left open. Raises ValueError."""
-    host, port = parse_listen(text)
-    if port == 0:
-        raise ValueError("has a port that nobody would know - allowed: HOST:PORT, such as 127.0.0.1:9090")
-    return host, port
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def parse_network(text: str) -> IPv4Network | IPv6Network:
@@ -165,15 +134,6 @@ def parse_zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (OSError, ValueError, KeyError) as exc:
         raise ValueError("is not a time zone - allowed: an IANA name, such as Europe/Istanbul") from exc
-
-
-def parse_holidays(text: str) -> HolidayBase:
-    """Read a country, or a part of one, that has holidays: `TR`, `DE-BY`. Raises ValueError."""
-    country, _, part = text.partition("-")
-    try:
-        return country_holidays(country, subdiv=part or None)
-    except NotImplementedError as exc:
-        raise ValueError("has no known holidays - allowed: an ISO 3166 code such as TR, or DE-BY for a part") from exc
 
 
 def parse_number_type(text: str) -> str:

@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import regex
-
 from proxy.model import Scalar, as_text
 
 Test = Callable[[Scalar], bool]
@@ -109,6 +107,8 @@ def _equals_ignoring_case(wanted: object) -> tuple[str, Test]:
 def _matches(wanted: object) -> tuple[str, Test]:
     if not isinstance(wanted, str):
         raise ValueError("has a matches that is no text - allowed: a regular expression for the whole value")
+    import regex  # noqa: PLC0415 - hardly a rule has one, and it takes long to load
+
     try:
         pattern = regex.compile(wanted)
     except (regex.error, OverflowError, RecursionError) as exc:

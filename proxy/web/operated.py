@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from proxy.figures import Figures
+from proxy.gauges import Gauges
 from proxy.journal import Journal
 from proxy.keys import CustomerNumber
-from proxy.metrics import Gauges
 from proxy.model import Contact
 from proxy.phone import Caller, PhoneNumber
 from proxy.routing import Explanation

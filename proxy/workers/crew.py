@@ -15,7 +15,7 @@ from typing import Any
 from proxy import logs
 from proxy.detached import detach
 from proxy.errors import ProxyError
-from proxy.metrics import Gauges
+from proxy.gauges import Gauges
 from proxy.workers.link import PATIENCE, Link
 from proxy.workers.worker import Event, Orders, Ready
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from proxy.breaker import State
 from proxy.deployment import Deployment
+from proxy.gauges import Gauges, OneSource
 from proxy.keeping import Keeper
-from proxy.metrics import Gauges, OneSource
 from proxy.observing import Watch
 from proxy.operating import Operation
 from proxy.phone import PhoneNumber

@@ -12,8 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from proxy.app import LAST_MOMENTS
-from proxy.cli.main import _RUNS
-from proxy.cli.parser import parser_of
+from proxy.cli.parser import parser_of_commands
 from proxy.config.settings import SwitchSettings
 from tests.readme.deploy_page import (
     BUILD,
@@ -68,7 +67,7 @@ def test_it_is_started_as_nobody_in_particular_with_a_command_that_there_is_and_
     assert f"the user {USER}," in PAGE
     assert json.loads(last("ENTRYPOINT")) == ["tanima"], "no shell between"
     command, *options = json.loads(last("CMD"))
-    assert re.search(rf"^ +{command} ", parser_of(_RUNS).format_help(), re.MULTILINE)
+    assert re.search(rf"^ +{command} ", parser_of_commands().format_help(), re.MULTILINE)
     assert options == ["--config", "/etc/tanima/config.toml"]
     assert f"`tanima {command} {' '.join(options)}`" in PAGE
     assert ENVIRONMENT["PATH"].startswith("/opt/tanima/bin:")

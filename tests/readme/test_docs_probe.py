@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.probe import ROOM, SOON, TRIALS
+from proxy.cli.probe import ROOM, SOON
+from proxy.cli.trials import TRIALS
 from proxy.config.settings import SwitchSettings
 from tests.e2e.running import PATIENCE, TANIMA, clean_environment, send
 from tests.readme.pages import blocks, commands, read, run, sections, spans, tables, write_files

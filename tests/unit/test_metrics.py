@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.breaker import State
 from proxy.figures import Figures
-from proxy.metrics import EVENTS, METRICS, Described, OneSource, exposition
+from proxy.gauges import OneSource
+from proxy.metrics import EVENTS, METRICS, Described, exposition
 from proxy.model import OUTCOMES, Asked, Outcome, Reason, Via
 from tests.unit.test_journal import answered
 from tests.unit.web.operated import GAUGES

@@ -7,7 +7,7 @@ from itertools import islice
 
 from proxy.breaker import State
 from proxy.figures import SLOT, Figures, OfSource
-from proxy.metrics import Gauges, OneSource
+from proxy.gauges import Gauges, OneSource
 from proxy.model import Via
 from proxy.web.console import plots, words
 from proxy.web.console.calls import row_of

@@ -1,7 +1,6 @@
 """What `tanima journal` tells."""
 
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from proxy.cli.journal import last_calls, parse_span
+from proxy.cli.journal import last_calls
+from proxy.cli.parser import parser_of_commands
 from proxy.errors import ProxyError
 from proxy.model import Asked, Reason, Via
 from proxy.testing import HttpCrm
@@ -85,7 +85,7 @@ async def test_what_is_no_tanima_is_told_in_one_sentence(tmp_path: Path, body: b
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3600), ("2d", 172800), ("0s", 0)])
 def test_a_span_is_a_number_and_a_unit(text: str, seconds: float) -> None:
-    assert parse_span(text) == seconds
+    assert parser_of_commands().parse_args(["journal", "--since", text]).since == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1h", "1 h", "1w", "٣h", "99999999999h"])
@@ -114,6 +114,6 @@ def test_the_command_prints_what_it_is_told(
     async def told(_: object, since: float, *, as_json: bool) -> list[str]:
         return [f"{since:g} {as_json}", "and another"]
 
-    monkeypatch.setattr(sys.modules["proxy.cli.main"], "last_calls", told)
+    monkeypatch.setattr("proxy.cli.journal.last_calls", told)
     assert main(["journal", "--json", "--since", "15m", "--config", str(file)]) == 0
     assert capsys.readouterr().out == "900 True\nand another\n"

@@ -15,13 +15,10 @@ import structlog
 
 from proxy.app import Server, Start
 from proxy.cli import main
-from proxy.cli.probe import TRIALS, Trial
+from proxy.cli.trials import TRIALS, Trial
 from proxy.config import Configuration
 from proxy.target import Target
 from proxy.workers.supervisor import Supervisor
-
-MODULE = sys.modules["proxy.cli.main"]
-"""`proxy.cli.main` is the function"""
 
 COMMANDS = {
     "serve": ["--config", "--listen", "--workers"],
@@ -290,7 +287,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Start]:
         seen.append(start)
         start.on_ready(start.listen[1] or 4712)
 
-    monkeypatch.setattr(MODULE, "serve", serve)
+    monkeypatch.setattr("proxy.cli.serve.serve", serve)
     return seen
 
 
@@ -316,7 +313,7 @@ def test_several_workers_are_supervised(config: Path, monkeypatch: pytest.Monkey
     async def serve(_: Start, server: Server | None = None) -> None:
         seen.append(server)
 
-    monkeypatch.setattr(MODULE, "serve", serve)
+    monkeypatch.setattr("proxy.cli.serve.serve", serve)
     assert main(["serve", "--config", str(config), "--workers", "2"]) == 0
     assert main(["serve", "--config", str(config), "--workers", "1"]) == 0
     assert [type(server) for server in seen] == [Supervisor, type(None)]
@@ -325,7 +322,7 @@ def test_several_workers_are_supervised(config: Path, monkeypatch: pytest.Monkey
 def test_several_workers_need_a_file(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(MODULE, "content_of", lambda _: None)
+    monkeypatch.setattr("proxy.cli.serve.content_of", lambda _: None)
     with pytest.raises(SystemExit) as caught:
         main(["serve", "--config", str(config), "--workers", "2"])
     assert caught.value.code == 2
@@ -385,7 +382,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[Probed]:
         seen.append((listen, str(target), [trial.name for trial in trials]))
         say("Listening")
 
-    monkeypatch.setattr(MODULE, "probe", probe)
+    monkeypatch.setattr("proxy.cli.probe.probe", probe)
     return seen
 
 
@@ -433,6 +430,6 @@ def test_an_interrupted_command_ends_without_traceback(
     def interrupted(_: Path) -> None:
         raise interruption
 
-    monkeypatch.setattr(MODULE, "load", interrupted)
+    monkeypatch.setattr("proxy.cli.check.load", interrupted)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert main(["check", "--config", str(config)]) == code

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout
 
 from proxy.cli import probe as probing
-from proxy.cli.probe import TRIALS, Probe, Trial, late, probe
+from proxy.cli.probe import Probe, probe
+from proxy.cli.trials import TRIALS, Trial, late
 from proxy.deployment import Deployment
 from proxy.target import Target
 from tests.unit.deployed import configured

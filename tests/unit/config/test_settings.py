@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from proxy.addresses import is_loopback, parse_known_listen, parse_listen
 from proxy.config.routes import CallerSettings, RoutingSettings, RuleSettings
 from proxy.config.section import Section
 from proxy.config.settings import (
@@ -18,7 +19,7 @@ from proxy.config.settings import (
     SourceSettings,
     SwitchSettings,
 )
-from proxy.config.values import is_loopback, parse_known_listen, parse_listen, parse_network
+from proxy.config.values import parse_network
 from proxy.keys import By
 from proxy.matching import Several
 from proxy.rules import Standing

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from proxy.breaker import State
 from proxy.figures import Figures
+from proxy.gauges import Gauges, OneSource
 from proxy.journal import Journal
-from proxy.metrics import Gauges, OneSource
 from proxy.phone import PhoneNumber
 from proxy.web.operated import Cached, Erased, Question, Shown, Tested
 

@@ -14,8 +14,8 @@ from aiohttp.test_utils import TestClient
 from proxy.actions import Transfer
 from proxy.breaker import State
 from proxy.errors import ProxyError
+from proxy.gauges import OneSource
 from proxy.journal import Answered
-from proxy.metrics import OneSource
 from proxy.model import Asked, Reason, Via
 from proxy.routing import Decision
 from proxy.target import Target

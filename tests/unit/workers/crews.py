@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.breaker import State
-from proxy.metrics import Gauges, OneSource
+from proxy.gauges import Gauges, OneSource
 from proxy.workers.link import Link
 from proxy.workers.worker import Orders, Ready
 

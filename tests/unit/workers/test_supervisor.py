@@ -17,7 +17,7 @@ from proxy import logs
 from proxy.breaker import State
 from proxy.config import load
 from proxy.errors import ProxyError
-from proxy.metrics import OneSource
+from proxy.gauges import OneSource
 from proxy.model import Asked, Reason, Via
 from proxy.upstream import Guarded
 from proxy.web import sockets

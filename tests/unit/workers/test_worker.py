@@ -20,9 +20,9 @@ from proxy import logs, tracing
 from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
+from proxy.gauges import Gauges
 from proxy.journal import Answered
 from proxy.keeping import Keeper
-from proxy.metrics import Gauges
 from proxy.model import Asked, Contact
 from proxy.snapshot import Caps, Snapshot, SnapshotError
 from proxy.upstream import Guarded

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from proxy.breaker import State
-from proxy.metrics import OneSource
+from proxy.gauges import OneSource
 from proxy.model import Asked, Via
 from proxy.web.console import plots
 from proxy.web.console.plots import HalfHour, Minute, Past
