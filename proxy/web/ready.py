@@ -69,7 +69,7 @@ class ReadyAnswers(OrderedDict[bytes, Ready]):
     def made_of(self, answered: Answered, kept: object) -> Ready | None:
         """Return what makes an answer right; None when nobody can tell. `kept` is what was kept before it was made."""
         call, routing = answered.call, answered.routing
-        if self._directory is None or call is None or not isinstance(call.caller, PhoneNumber) or routing is None:
+        if call is None or not isinstance(call.caller, PhoneNumber) or routing is None or self._directory is None:
             return None
         if answered.decision.via is not Via.CACHE or self.kept(call.caller.e164) is not kept:
             return None

@@ -5,6 +5,7 @@ import gc
 import json
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -665,3 +666,13 @@ async def test_nothing_but_the_snapshot_is_left_in_the_folder(tmp_path: Path) ->
     async with running(Server(kept(tmp_path, FakeAdapter(AHMET)))) as url:
         await ask(url)
     assert contents(tmp_path) == [".cache.json.lock", "cache.json"]
+
+
+def test_the_loop_is_uvloops_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = app.new_loop()
+    assert type(loop).__module__.startswith("uvloop")
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    other = app.new_loop()
+    assert isinstance(other, asyncio.SelectorEventLoop)
+    loop.close()
+    other.close()

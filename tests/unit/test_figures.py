@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.figures import BOUNDS, LATEST, SLOT, SLOTS, Figures, Histogram, quantile_of
+from proxy.figures import BOUNDS, LATEST, SLOT, SLOTS, Figures, Histogram, Repetitions, quantile_of
+from proxy.journal import Repeated
 from proxy.model import Asked, Outcome, Reason, Via
 from tests.unit.test_journal import answered
 
@@ -104,3 +105,22 @@ def test_since_when_a_source_is_left_alone_is_known_until_it_is_asked_again() ->
     assert (figures.of("crm").left_alone, figures.of("crm").left_alone_at) == ("HTTP 503", 10)
     figures.note_guarded("crm", "", 20)
     assert (figures.of("crm").left_alone, figures.of("crm").left_alone_at) == ("", 20)
+
+
+def test_calls_that_are_answered_as_before_count_like_others() -> None:
+    one_by_one, at_once, repetitions = Figures(), Figures(), Repetitions()
+    gold = answered(reason=Reason.RULE, via=Via.CACHE)
+    gold = replace(gold, decision=replace(gold.decision, rule="gold", line="sales"))
+    given = [(Repeated(gold), 0.0002), (Repeated(answered(via=Via.CACHE)), 0.03), (Repeated(gold), 0.0004)]
+    for repeated, seconds in given:
+        one_by_one.count_call(replace(repeated.answered, seconds=seconds), 1.5, 100)
+    repetitions.add(given)
+    at_once.count_repetitions(repetitions, 100)
+    for figures in (one_by_one, at_once):
+        assert figures.calls == {(Reason.RULE, Via.CACHE): 2, (Reason.NO_RULE, Via.CACHE): 1}
+        assert figures.rules == {("sales", "gold"): 2}
+        assert figures.durations.counts == repetitions.durations.counts
+        assert figures.durations.seconds == pytest.approx(0.0306)
+        (slot,) = figures.slots
+        assert (slot.reasons, slot.vias) == ({Reason.RULE: 2, Reason.NO_RULE: 1}, {Via.CACHE: 3})
+        assert (slot.slowest, sum(slot.durations.counts)) == (0.03, 3)

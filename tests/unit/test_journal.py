@@ -1,5 +1,6 @@
 """The last calls: which are kept, for how long, and what is told of them."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from proxy.actions import Transfer
 from proxy.adapter import Contact
-from proxy.journal import Answered, Journal
+from proxy.journal import Answered, Journal, Repeated
 from proxy.model import Call, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, parse_number
 from proxy.routing import Decision, Knowledge, Routing
@@ -188,3 +189,32 @@ def test_a_line_of_a_call_tells_no_number_and_no_name() -> None:
     assert told["caller"] == "+90********67"
     assert told["called"] == "+90********33"
     assert "Ahmet" not in str(told)
+
+
+def test_calls_that_were_answered_as_before_are_kept_with_their_own_times() -> None:
+    journal = Journal()
+    first = answered(via=Via.CACHE)
+    journal.add(first)
+    journal.add_repeated([(Repeated(first), 0.0002), (Repeated(first), 0.0003)], time.monotonic())
+    journal.add(answered(reason=Reason.CRM_FAILED))
+    assert numbers(journal) == [4, 3, 2, 1]
+    entry = journal.get(3)
+    assert entry is not None
+    again = entry.answered
+    assert again.seconds == 0.0003
+    assert again.call is not None
+    assert again.call.at == again.at > first.at
+    assert again.decision is first.decision
+    assert again.explanation() == first.explanation()
+
+
+def test_none_that_were_answered_before_an_erase_are_kept() -> None:
+    journal = Journal()
+    since = time.monotonic()
+    journal.forget(NUMBER)
+    journal.add_repeated([(Repeated(answered()), 0.0002)], since)
+    assert len(journal) == 0
+    journal.add_repeated([(Repeated(answered()), 0.0002)], time.monotonic())
+    assert len(journal) == 1
+    journal.forget(NUMBER)
+    assert len(journal) == 0

@@ -13,7 +13,7 @@ from proxy import logs
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
-from proxy.journal import Answered
+from proxy.journal import Answered, Repeated
 from proxy.model import Asked, Call, Outcome, Reason, Via
 from proxy.phone import parse_caller
 from proxy.routing import Decision
@@ -348,3 +348,39 @@ def test_a_person_at_a_terminal_reads_text() -> None:
 def test_turkish_letters_stay_letters(stream: io.StringIO) -> None:
     logs.source_asked(Asked("müşteri", "failed", 0.1))
     assert "müşteri" in stream.getvalue()
+
+
+def test_the_line_of_a_call_is_what_structlog_would_write(stream: io.StringIO) -> None:
+    phrase = Decision(Transfer(Target("queue", "201")), Reason.RULE, Via.STALE, 'a "rule" of 0530 123 45 67 \\ ığ')
+    for given in (answered("05301234567"), answered(None), answered("gizli"), in_a_dialogue(phrase, step=2)):
+        stream.truncate(0)
+        stream.seek(0)
+        logs.call_answered(given)
+        logs.log.info("call", **given.told())
+        ours, its = stream.getvalue().splitlines()
+        assert ours[: len(HEAD)] == HEAD
+        moment = datetime.fromisoformat(json.loads(ours)["timestamp"])
+        assert abs((moment - datetime.now(UTC)).total_seconds()) < 60
+        assert ours[len(HEAD) + len(MOMENT) :] == its[len(HEAD) + len(MOMENT) :]
+
+
+HEAD = '{"timestamp": "'
+MOMENT = "2026-11-23T09:00:00.123456Z"
+
+
+def test_calls_that_were_answered_as_before_have_a_line_each_with_its_own_time(stream: io.StringIO) -> None:
+    repeated = Repeated(answered("05301234567"))
+    logs.calls_repeated([(repeated, 0.0002), (repeated, 0.0345)])
+    logs.calls_repeated([(repeated, 1.5)])
+    assert [line["ms"] for line in lines(stream)] == [0.2, 34.5, 1500.0]
+    assert {line["caller"] for line in lines(stream)} == {"+90********67"}
+
+
+def test_at_a_terminal_they_are_lines_for_a_person() -> None:
+    terminal = Terminal()
+    logs.set_up(terminal)
+    repeated = Repeated(answered("05301234567"))
+    logs.calls_repeated([(repeated, 0.0345)] * 2)
+    first, second = terminal.getvalue().splitlines()
+    assert "34.5" in first
+    assert "+90********67" in second

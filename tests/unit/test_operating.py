@@ -1,6 +1,7 @@
 """What an operator sees of a server, and does with it."""
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from proxy.breaker import State
 from proxy.config import Configuration
 from proxy.deployment import Deployment, snapshot_of
 from proxy.errors import Unavailable
-from proxy.journal import Answered
+from proxy.journal import Answered, Repeated
 from proxy.keeping import Keeper
 from proxy.model import Reason, Via
 from proxy.observing import Watch
@@ -24,6 +25,7 @@ from proxy.web.operated import Question
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER, FakeAdapter, call
 from tests.unit.talking import AYSE, CustomerBook, talkative
+from tests.unit.test_journal import answered
 
 RULES = [
     {"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"},
@@ -37,7 +39,7 @@ OTHER = Contact("Ahmet Yılmaz", {"tier": "silver"}, id="7")
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
     """Return what is written to the log."""
     lines: list[tuple[str, tuple[Any, ...]]] = []
-    for name in ("call_answered", "source_asked", "source_guarded", "erased", "invalidated", "bug", "snapshot_failed",
+    for name in ("call_answered", "calls_repeated", "source_asked", "source_guarded", "erased", "invalidated", "bug", "snapshot_failed",
                  "reloaded", "reload_refused", "worker_ended"):  # fmt: skip
 
         def write(*told: Any, name: str = name, **_: Any) -> None:
@@ -285,6 +287,16 @@ async def test_the_configuration_that_counts_is_shown_also_after_another() -> No
     run.operation.change(other)
     assert run.operation.shown().rules == []
     assert list(run.operation.shown().notes) == ["careful", "look"]
+
+
+async def test_calls_that_are_answered_as_before_are_written_counted_and_kept(
+    lines: list[tuple[str, tuple[Any, ...]]],
+) -> None:
+    watch, given = Watch(lambda: 1.5), [(Repeated(answered(via=Via.CACHE)), 0.0002)] * 3
+    watch.calls_repeated(given, time.monotonic())
+    assert [(name, arguments) for name, arguments in lines] == [("calls_repeated", (given,))]
+    assert watch.figures.calls == {(Reason.NO_RULE, Via.CACHE): 3}
+    assert len(watch.journal) == 3
 
 
 async def test_what_happens_beside_calls_is_counted_and_written(lines: list[tuple[str, tuple[Any, ...]]]) -> None:

@@ -7,8 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -18,11 +17,14 @@ from proxy.cache import Entry
 from proxy.deployment import Deployment
 from proxy.journal import Answered, Repeated
 from proxy.model import Reason, Via
+from proxy.phone import Withheld
 from proxy.web import front, ready
+from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, Bugs, FakeAdapter
 from tests.unit.talking import talkative
+from tests.unit.test_journal import answered
 
 GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
 RULES = [{"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"}]
@@ -150,6 +152,14 @@ async def test_it_is_told_with_the_time_that_it_took(switch: Switch) -> None:
     assert all(began < since < time.monotonic() for since in switch.since)
 
 
+async def test_several_at_once_are_told_together(switch: Switch) -> None:
+    repeated = Repeated(switch.answered[1])
+    switch.listener.repeat(repeated, 0.1)
+    switch.listener.repeat(repeated, 0.2)
+    await switch.told()
+    assert (switch.seconds, len(switch.since)) == ([0.1, 0.2], 1)
+
+
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 @pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n", b"Connection: keep-alive\r\n"])
 async def test_a_connection_ends_as_after_the_whole_way(
@@ -223,7 +233,7 @@ async def test_with_hours_an_answer_is_good_for_its_minute(
 ) -> None:
     rules = [{"name": "day", "during": "office", "target": "queue/201"}]
     switch = await switch_for(hours={"office": {"from": "00:00", "to": "24:00"}}, rules=rules)
-    now = datetime.now(UTC).timestamp()
+    now = ready._now()
     monkeypatch.setattr(ready, "_now", lambda: now)
     connection = await switch.connect()
     for _ in range(3):
@@ -378,3 +388,25 @@ async def test_what_is_erased_while_it_is_answered_is_not_kept(switch_for: Switc
     assert await switch.told() == (1, 0)
     assert switch.answered[0].decision.via is Via.CACHE
     assert not deployment.answering.ready
+
+
+async def test_a_bug_on_the_short_way_costs_no_call(switch: Switch) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    (answer,) = switch.deployment.answering.ready.values()
+    answer.bucket = (cast(Any, None), 0)
+    assert (await (await switch.connect()).ask())[1] == GREETED
+    assert await switch.told() == (3, 0)
+    assert [type(each["exception"]) for each in complaints] == [AttributeError]
+
+
+def test_what_was_decided_without_a_number_or_by_nothing_is_never_ready() -> None:
+    deployment = Deployment(configured(FakeAdapter(AHMET)))
+    ready = deployment.answering.ready
+    given = answered(via=Via.CACHE)
+    assert ready.made_of(given, None) is not None
+    for other in (replace(given, call=None), replace(given, routing=None), answered(via=Via.CRM)):
+        assert ready.made_of(other, None) is None
+    assert ready.made_of(answered(Withheld(), via=Via.CACHE), None) is None
+    assert ready.made_of(given, AHMET) is None, "something else is kept meanwhile"
+    assert ReadyAnswers().made_of(given, None) is None

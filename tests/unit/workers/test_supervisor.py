@@ -17,7 +17,9 @@ from proxy import logs
 from proxy.breaker import State
 from proxy.config import load
 from proxy.errors import ProxyError
+from proxy.figures import Repetitions
 from proxy.gauges import OneSource
+from proxy.journal import Repeated
 from proxy.model import Asked, Reason, Via
 from proxy.upstream import Guarded
 from proxy.web import sockets
@@ -25,6 +27,7 @@ from proxy.web.operated import Cached, Erased, Question
 from proxy.workers import crew as crew_module
 from proxy.workers.supervisor import Supervisor
 from proxy.workers.together import summed
+from proxy.workers.worker import Again
 from tests.unit.fakes import AHMET, NUMBER
 from tests.unit.test_journal import answered
 from tests.unit.workers.crews import FakeProcess, FakeWorkers, gauges, until
@@ -135,6 +138,16 @@ async def test_what_workers_tell_is_counted_and_kept(run: Run) -> None:
         explanation = entry.answered.explanation()
         assert explanation is not None
         assert [each.rule for each in explanation.considered] == ["gold"]
+
+
+async def test_so_is_what_was_answered_as_before(run: Run) -> None:
+    repetitions, given = Repetitions(), replace(answered(via=Via.CACHE), routing=None)
+    repetitions.add([(Repeated(given), 0.0002)] * 5)
+    run.one_tells(Again(repetitions, [given, given]))
+    figures, journal = run.operation.figures, run.operation.journal
+    await until(lambda: len(journal) == 2)
+    assert figures.calls == {(Reason.NO_RULE, Via.CACHE): 5}
+    assert all(entry.answered.routing is not None for entry in journal.entries())
 
 
 async def test_a_source_is_left_alone_while_one_worker_does_so(run: Run, lines: list[tuple[Any, ...]]) -> None:

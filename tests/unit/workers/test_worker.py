@@ -21,15 +21,15 @@ from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
 from proxy.gauges import Gauges
-from proxy.journal import Answered
+from proxy.journal import Answered, Repeated
 from proxy.keeping import Keeper
-from proxy.model import Asked, Contact
+from proxy.model import Asked, Contact, Via
 from proxy.snapshot import Caps, Snapshot, SnapshotError
 from proxy.upstream import Guarded
 from proxy.web.operated import Erased, Question
 from proxy.workers import worker as module
 from proxy.workers.link import Link
-from proxy.workers.worker import Forwarding, Orders, Reading, Ready, Worker, main, work
+from proxy.workers.worker import MOST_TOLD, Again, Forwarding, Orders, Reading, Ready, Worker, main, work
 from tests.unit.fakes import AHMET, NUMBER
 from tests.unit.test_journal import answered
 
@@ -48,7 +48,7 @@ name = "Ahmet"
 @pytest.fixture(autouse=True)
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
     lines: list[tuple[Any, ...]] = []
-    for name in ("bug", "call_answered", "source_asked", "source_guarded", "snapshot_failed", "events_lost", "reloaded",
+    for name in ("bug", "call_answered", "calls_repeated", "source_asked", "source_guarded", "snapshot_failed", "events_lost", "reloaded",
                  "reload_refused", "erased", "invalidated"):  # fmt: skip
         monkeypatch.setattr(logs, name, lambda *told, name=name, **_: lines.append((name, *told)))
     monkeypatch.setattr(module, "EVERY", 0.01)
@@ -184,6 +184,23 @@ def test_what_happens_is_written_and_kept_to_be_told(lines: list[tuple[Any, ...]
     assert pickle.loads(pickle.dumps(told)) == told  # noqa: S301 - our own
     assert watch.refused == ["a: is bad"]
     assert [name for name, *_ in lines] == ["call_answered", "source_asked", "source_guarded", "snapshot_failed", "bug"]
+
+
+def test_of_answers_that_are_given_again_all_are_counted_and_the_last_are_told(lines: list[tuple[Any, ...]]) -> None:
+    watch, repeated = Forwarding(), Repeated(answered(via=Via.CACHE))
+    assert watch.taken() == []
+    watch.calls_repeated([(repeated, 0.0002)] * 30, 1.0)
+    watch.calls_repeated([(repeated, 0.0003)] * (MOST_TOLD - 10), 1.0)
+    watch.bug("crm", RuntimeError())
+    bug, again = watch.taken()
+    assert bug == "bug"
+    assert isinstance(again, Again)
+    assert again.counted.kinds.total() == MOST_TOLD + 20
+    assert [each.seconds for each in again.last] == [0.0002] * 10 + [0.0003] * (MOST_TOLD - 10)
+    assert {each.routing for each in again.last} == {None}
+    assert pickle.loads(pickle.dumps(again)).counted.durations.counts == again.counted.durations.counts  # noqa: S301 - our own
+    assert watch.taken() == []
+    assert [name for name, *_ in lines] == ["calls_repeated", "calls_repeated", "bug"]
 
 
 async def test_events_that_cannot_be_told_are_counted(orders: Orders, lines: list[tuple[Any, ...]]) -> None:
