@@ -147,7 +147,7 @@ class Directory:
         self._drop_customer_numbers()
         self._flights.clear()
         count = 0
-        for part in self.cache.parts(100):
+        for part in self.cache.packed(100):
             for number, _ in part:
                 count += self.cache.age(number, self._clock())
                 also(number)
@@ -155,7 +155,9 @@ class Directory:
         return count
 
     def _drop_customer_numbers(self) -> None:
-        self._by_customer_number = ContactCache(self.cache.size)
+        if len(self._by_customer_number):
+            detach(_let_go(self._by_customer_number))
+            self._by_customer_number = ContactCache(self.cache.size)
         for key in [key for key in self._flights if isinstance(key, CustomerNumber)]:
             del self._flights[key]
 
@@ -200,6 +202,14 @@ class Directory:
         entry = cache.get(kept_as, now)
         if entry is not None:
             cache.put(kept_as, replace(entry, recheck_from=now + self._lifetimes.recheck))
+
+
+async def _let_go(cache: ContactCache) -> None:
+    """Drop a cache that nobody uses any more, by and by: calls would wait while a million entries go at once."""
+    for part in cache.packed():
+        for number, _ in part:
+            cache.drop(number)
+        await asyncio.sleep(0)
 
 
 def _entry_of(sighting: Sighting, known: Entry | None, lives: Lifetimes, now: float) -> Entry:

@@ -1,9 +1,11 @@
+import gc
 import math
 from dataclasses import replace
 
 import pytest
 
-from proxy.cache import ContactCache, Entry
+import proxy.cache as cache_module
+from proxy.cache import MOST_AT_ONCE, ContactCache, Entry
 from tests.unit.fakes import AHMET
 
 ENTRY = Entry(AHMET, fresh_until=100, stale_until=200)
@@ -46,7 +48,7 @@ def test_that_there_are_several_is_no_more_than_a_word_about_nobody() -> None:
     assert not ENTRY.ambiguous
     cache = ContactCache(10)
     cache.put(A, several)
-    assert cache.get(A, 99) is several
+    assert cache.get(A, 99) == several
 
 
 def test_a_newer_entry_takes_the_place_of_the_older() -> None:
@@ -156,6 +158,104 @@ def test_it_counts_what_changes_it_and_not_what_only_looks() -> None:
     assert changed(), "one went"
     assert cache.drop(B) is True
     assert changed()
+
+
+# ---------------------------------------------------------------------------------------- many
+
+
+def filled(size: int, count: int) -> ContactCache:
+    cache = ContactCache(size)
+    for n in range(count):
+        cache.put(f"+90530{n:07}", Entry(None, n, n))
+    return cache
+
+
+def order(cache: ContactCache) -> list[int]:
+    return [int(e164[-7:]) for e164 in numbers(cache)]
+
+
+MANY = 4000
+"""Ten shards, in these tests"""
+
+
+@pytest.fixture
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "AT_ONCE", 400)
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_many_are_kept_as_few_are() -> None:
+    cache = filled(MANY, MANY)
+    assert len(cache) == MANY
+    assert sorted(order(cache)) == [*range(MANY)]
+    for n in (0, 77, MANY - 1):
+        assert cache.peek(f"+90530{n:07}") == Entry(None, n, n)
+    assert cache.drop("+905300000077")
+    assert len(cache) == MANY - 1
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_of_many_one_that_was_not_used_for_long_makes_room() -> None:
+    cache = filled(MANY, MANY)
+    used = range(0, MANY, 100)
+    for n in used:
+        assert cache.kept(f"+90530{n:07}")
+    for n in range(MANY, MANY + MANY // 4):
+        cache.put(f"+90530{n:07}", Entry(None, n, n))
+    assert len(cache) == MANY
+    left = {*order(cache)}
+    assert left >= {*used}, "those that were used"
+    assert left >= {*range(MANY // 2, MANY + MANY // 4)}, "those that were put last"
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_of_many_those_used_last_come_last_but_for_a_few_places() -> None:
+    places = order(filled(MANY, MANY))
+    assert sorted(places) == [*range(MANY)]
+    assert max(abs(n - place) for place, n in enumerate(places)) < MANY / 2
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_calls_have_their_turns_while_many_are_listed() -> None:
+    parts = filled(MANY, 100).parts()
+    assert [len(part) for part in parts] == [0] * 9 + [100]
+
+
+@pytest.mark.usefixtures("_small_shards")
+@pytest.mark.parametrize(("size", "count"), [(10, 10), (800, 300), (800, 500)])
+def test_one_that_grows_keeps_all(size: int, count: int) -> None:
+    cache = filled(size, count)
+    before = cache.changes
+    assert cache.resized(MANY) is cache
+    assert cache.changes == before
+    for n in range(count, MANY):
+        cache.put(f"+90530{n:07}", Entry(None, n, n))
+    assert sorted(order(cache)) == [*range(MANY)]
+    assert cache.peek("+905300000003") == Entry(None, 3, 3)
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_one_of_many_that_shrinks_to_few_has_no_more_than_those_and_takes_new_ones() -> None:
+    cache = filled(MANY, MOST_AT_ONCE).resized(1)
+    assert len(cache) == 1
+    for n in range(100):
+        cache.put(f"+90531{n:07}", Entry(None, 1, 1))
+        assert numbers(cache) == [f"+90531{n:07}"]
+
+
+@pytest.mark.parametrize(
+    ("size", "shards"), [(1, 1), (10_000, 1), (10_001, 2), (50_000, 5), (1_000_000, 100), (10**7, 256)]
+)
+def test_no_dict_is_so_large_that_calls_would_wait_for_it_to_grow(size: int, shards: int) -> None:
+    assert len(ContactCache(size)._shards) == shards
+
+
+def test_the_garbage_collector_does_not_look_into_it() -> None:
+    cache = ContactCache(10)
+    for e164 in (A, B, C):
+        cache.put(e164, ENTRY)
+    cache.kept(A)
+    assert not any(gc.is_tracked(shard) for shard in cache._shards)
 
 
 # ---------------------------------------------------------------------------------------- whether it is still the same

@@ -101,7 +101,7 @@ async def test_looking_at_what_is_known_is_no_lookup_and_no_use() -> None:
     await contacts.find(NUMBER, 1)
     entry = contacts.peek(NUMBER)
     assert entry is not None
-    assert entry.contact is AHMET
+    assert entry.contact == AHMET
     clock.now += 1_000_000
     assert contacts.peek(NUMBER) is None
     assert len(contacts.cache) == 1

@@ -141,7 +141,7 @@ async def test_if_wanted_the_cache_has_the_answer_from_then_on() -> None:
     await run.answer()
     tested = await run.operation.test(Question("05301234567", renew=True))
     assert tested.cached is not None
-    assert tested.cached.contact is AHMET
+    assert tested.cached.contact == AHMET
     assert tested.explanation.knowledge.situation.contact is OTHER
     known = await run.operation.cached(NUMBER)
     assert known is not None
