@@ -1,42 +1,29 @@
 """The entries of the cache, how they are kept in the file, and how they come back with their age."""
 
 import asyncio
-import math
 import os
+import struct
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from proxy.cache import ContactCache, Entry
-from proxy.model import Contact
+from proxy.cache import ContactCache
 from proxy.snapshot.lock import Lock
-from proxy.snapshot.sealed_file import NewFile, Row, SnapshotError, clear, read, trouble_is_told
+from proxy.snapshot.records import Caps, entries_of, part_of, without
+from proxy.snapshot.sealed_file import NewFile, SnapshotError, clear, read, trouble_is_told
 
 T = TypeVar("T")
 
 PART = 200
-"""Entries of a line: what is turned into JSON at once, and keeps calls waiting meanwhile."""
+"""Entries of a line: what is written and read at once, and may keep calls waiting meanwhile."""
 
 LARGEST_ENTRY = 16 * 1024
 """Bytes for each entry that the cache may hold, above which a file is not read: it would fill the memory."""
 
-
-_AMBIGUOUS = "several"
-"""In the place of the contact's id, where the CRM has several contacts and none may be chosen"""
-
 _UNKNOWN = "and tanima erase cannot know that this server has it"
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """For how long, in seconds, entries may be good from now on at the most, whatever the file says."""
-
-    ttl: float
-    negative_ttl: float
-    stale: float
 
 
 class Snapshot:
@@ -76,24 +63,27 @@ class Snapshot:
             file = NewFile(self.file, self._secret, {"made_by": self._made_by, "written_at": wall})
             try:
                 await self._in_thread(file.open)
-                for part in cache.parts(PART):
-                    kept = [(e164, entry) for e164, entry in part if now < entry.stale_until]
-                    await self._in_thread(partial(_add, file, kept, wall - now))
-                return await self._in_thread(file.complete)
+                count = 0
+                for part in cache.packed(PART):
+                    count += await self._in_thread(partial(_add, file, part, now, wall - now))
+                await self._in_thread(file.complete)
             finally:
                 await self._in_thread(file.discard)
+            return count
 
     async def read_into(self, cache: ContactCache, caps: Caps) -> int:
         """Take the entries that are not gone into the cache, and return how many. All of the file is good, or none.
 
         They have the age that they would have without the restart. A file that is not there has none.
         """
-        entries = await self._in_thread(lambda: self._known(cache.size, caps))
-        for place, (e164, entry) in enumerate(entries):
-            if place % PART == 0:
-                await asyncio.sleep(0)
-            cache.put(e164, entry)
-        return len(entries)
+        parts, count = await self._in_thread(lambda: self._known(cache.size, caps)), 0
+        while parts:
+            part = parts.popleft()
+            await asyncio.sleep(0)
+            for e164, packed in part.items():
+                cache.put_packed(e164, packed)
+            count += len(part)
+        return count
 
     async def erase(self, e164: str) -> bool:
         """Take a number out of the file, and tell whether it was there. An error while a server has it."""
@@ -105,20 +95,29 @@ class Snapshot:
         async with self._writing:
             await self._in_thread(self._remove)
 
-    def _known(self, size: int, caps: Caps) -> list[tuple[str, Entry]]:
+    def _known(self, size: int, caps: Caps) -> deque[dict[str, bytes]]:
+        """Return the last so many entries that are not gone, packed, in their order."""
+        known, count = deque[dict[str, bytes]](), 0
         lines = read(self.file, self._secret, max(size, 1000) * LARGEST_ENTRY)
         head = next(lines, None)
         if head is None:
-            return []
+            return known
         if head["made_by"] != self._made_by:
             raise SnapshotError("the snapshot was made with other sources, and is not used")
         now = self._clock()
         wall = max(self._wall_clock(), head["written_at"])  # a clock that was set back makes nothing younger
-        found = ((row[0], _entry(row, wall, now, caps)) for part in lines for row in part)
         try:
-            return [(e164, entry) for e164, entry in found if now < entry.stale_until][-size:]
-        except (ValueError, TypeError) as exc:
+            for line in lines:
+                part = entries_of(line, wall, now, caps)
+                known.append(part)
+                count += len(part)
+                while count - len(known[0]) >= size:
+                    count -= len(known.popleft())
+        except (ValueError, struct.error) as exc:
             raise SnapshotError("the snapshot has entries of another form, and is not used") from exc
+        for e164 in [*known[0]][: max(0, count - size)] if known else ():
+            del known[0][e164]
+        return known
 
     def _hold(self) -> None:
         try:
@@ -158,7 +157,7 @@ class Snapshot:
         try:
             file.open()
             for part in lines:
-                kept = [row for row in part if row[0] != e164]
+                kept = without(e164, part)
                 was_there |= len(kept) < len(part)
                 file.add(kept)
             if was_there:
@@ -171,24 +170,7 @@ class Snapshot:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 
 
-def _add(file: NewFile, entries: list[tuple[str, Entry]], to_wall: float) -> None:
-    file.add([_row(e164, entry, to_wall) for e164, entry in entries])
-
-
-def _row(e164: str, entry: Entry, to_wall: float) -> Row:
-    contact = entry.contact
-    who = (contact.id, contact.customer_number) if contact else (_AMBIGUOUS * entry.ambiguous, "")
-    about = (contact.name, dict(contact.fields)) if contact else (None, {})
-    ahead = None if math.isinf(entry.refresh_from) else entry.fresh_until - entry.refresh_from
-    return [e164, *about, *who, entry.fresh_until + to_wall, entry.stale_until + to_wall, ahead]
-
-
-def _entry(row: Row, wall: float, now: float, caps: Caps) -> Entry:
-    _, name, fields, key, customer_number, fresh_until, stale_until, ahead = row
-    if name is None:
-        fresh = now + min(fresh_until - wall, caps.negative_ttl)
-        return Entry(None, fresh, fresh, ambiguous=key == _AMBIGUOUS)
-    fresh = min(fresh_until - wall, caps.ttl)
-    stale = min(stale_until - wall, fresh + caps.stale)
-    refresh_from = math.inf if ahead is None else now + fresh - ahead
-    return Entry(Contact(name, fields, id=key, customer_number=customer_number), now + fresh, now + stale, refresh_from)
+def _add(file: NewFile, entries: list[tuple[str, bytes]], now: float, to_wall: float) -> int:
+    part, count = part_of(entries, now, to_wall)
+    file.add(part)
+    return count

@@ -20,18 +20,18 @@ from typing import IO, Any
 
 from proxy.errors import ProxyError
 
-FORMAT, VERSION = "tanima cache", 1
+FORMAT, VERSION = "tanima cache", 2
 
 LONGEST_LINE = 128 * 1024 * 1024
-"""Bytes of a line; it has two hundred contacts, or a thousand, and a CRM's answer for one 64 kB."""
+"""Bytes of a line; it has two hundred contacts, and a CRM's answer for one 64 kB."""
 
 COST = 2**14
 """Of guessing the secret: some 50 ms, and 16 MB, for each guess; and for each time that a file is read or written."""
 
-_DONE = "done"
+_PART = b"+"
+"""In front of the bytes of a part; what comes before and after the parts is JSON"""
 
-Row = list[Any]
-"""One entry: number, name (null when unknown), fields, id, fresh until, stale until, and how much earlier to refresh"""
+_DONE = "done"
 
 
 class SnapshotError(ProxyError):
@@ -47,7 +47,7 @@ class NewFile:
         self._head = head
         self._out: IO[bytes] | None = None
         self._new: Path | None = None
-        self._count = 0
+        self._parts = 0
 
     def open(self) -> None:
         """Begin it."""
@@ -58,21 +58,21 @@ class NewFile:
             self._new, self._out = Path(name), os.fdopen(descriptor, "wb")
             salt = os.urandom(16)
             self._seals = _Seals(self._secret, salt)
-            self._out.write(_line(_first(salt, self._seals.seal(self._head))))
+            self._out.write(_line(_first(salt, self._seals.seal(_json(self._head)).decode())))
 
-    def add(self, rows: list[Row]) -> None:
+    def add(self, part: bytes) -> None:
         """Add a part of the entries."""
         assert self._out is not None  # noqa: S101 - for the type checker: it has been opened
-        self._count += len(rows)
+        self._parts += 1
         with trouble_is_told():
-            self._out.write(_line(self._seals.seal(rows)))
+            self._out.write(b'"%b"\n' % self._seals.seal(_PART + part))
 
-    def complete(self) -> int:
-        """Put it into its place, and return how many entries it has."""
+    def complete(self) -> None:
+        """Put it into its place."""
         assert self._out is not None  # noqa: S101 - for the type checker: it has been opened
         assert self._new is not None  # noqa: S101 - likewise
         with trouble_is_told():
-            self._out.write(_line(self._seals.seal({_DONE: self._count})))
+            self._out.write(b'"%b"\n' % self._seals.seal(_json({_DONE: self._parts})))
             self._out.flush()
             os.fsync(self._out.fileno())
             self._out.close()
@@ -82,7 +82,6 @@ class NewFile:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        return self._count
 
     def discard(self) -> None:
         """Remove what has not taken its place."""
@@ -102,18 +101,17 @@ class _Seals:
         self._cipher = AESGCM(hashlib.scrypt(secret, salt=salt, n=COST, r=8, p=1, dklen=32))
         self._place = 0
 
-    def seal(self, content: object) -> str:
+    def seal(self, content: bytes) -> bytes:
         """Return the text of a line."""
         nonce = os.urandom(12)
-        text = json.dumps(content, skipkeys=True, separators=(",", ":")).encode()  # whatever an adapter calls a field
-        return base64.b64encode(nonce + self._cipher.encrypt(nonce, text, self._next())).decode()
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, content, self._next()))
 
-    def open(self, line: str) -> Any:  # noqa: ANN401 - any JSON
+    def open(self, line: bytes) -> bytes:
         """Return what was sealed. Raises InvalidTag, ValueError, TypeError."""
         sealed = base64.b64decode(line, validate=True)
-        if base64.b64encode(sealed).decode() != line:
+        if base64.b64encode(sealed[-(len(sealed) % 3 or 3) :]) != line[-4:]:  # only its last bits are not looked at
             raise ValueError("another spelling of the same bytes")
-        return json.loads(self._cipher.decrypt(sealed[:12], sealed[12:], self._next()))
+        return self._cipher.decrypt(sealed[:12], sealed[12:], self._next())
 
     def _next(self) -> bytes:
         self._place += 1
@@ -145,24 +143,29 @@ def read(file: Path, secret: bytes, most: float = math.inf) -> Iterator[Any]:
 
 def _opened(source: IO[bytes], secret: bytes) -> Iterator[Any]:
     """Yield the head and the parts. Raises whatever comes of a file that is not as it was written."""
-    lines = _lines(source)
-    first = next(lines, None)
+    line = source.readline(LONGEST_LINE)
+    first = json.loads(line) if line else None
     if not isinstance(first, dict) or first.get("format") != FORMAT:
         raise SnapshotError("the snapshot is a file of another kind, and is not used")
     if first["version"] != VERSION:
         raise SnapshotError("the snapshot was made by another version, and is not used")
     salt = bytes.fromhex(first["salt"])
     seals = _Seals(secret, salt)
-    yield seals.open(first["check"])
+    yield json.loads(seals.open(str(first["check"]).encode()))
+    if line != _line(_first(salt, first["check"])):
+        raise ValueError("not as it was written")
     count = 0
-    for line in lines:
-        part = seals.open(line)
-        if isinstance(part, dict):
-            if part != {_DONE: count} or first != _first(salt, first["check"]) or source.read(1):
+    while line := source.readline(LONGEST_LINE):
+        text = line[1:-2]
+        if line != b'"%b"\n' % text:
+            raise ValueError("no text of JSON")
+        part = seals.open(text)
+        if not part.startswith(_PART):
+            if json.loads(part) != {_DONE: count} or source.read(1):
                 raise ValueError("not as it was written")
             return
-        count += len(part)
-        yield part
+        yield part[len(_PART) :]
+        count += 1
     raise SnapshotError("the snapshot is not complete, and is not used")
 
 
@@ -170,16 +173,12 @@ def _first(salt: bytes, check: str) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "salt": salt.hex(), "check": check}
 
 
-def _lines(source: IO[bytes]) -> Iterator[Any]:
-    while line := source.readline(LONGEST_LINE):
-        content = json.loads(line)
-        if _line(content) != line:
-            raise ValueError("another spelling of the same content")
-        yield content
-
-
 def _line(content: object) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+    return _json(content) + b"\n"
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content).encode()
 
 
 def clear(file: Path) -> None:

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from proxy.cache import ContactCache, Entry
+from proxy.entry import pack
 from proxy.model import Contact
-from proxy.snapshot import Caps, Snapshot, SnapshotError, entries, sealed_file
+from proxy.snapshot import Caps, Snapshot, SnapshotError, entries, records, sealed_file
 from proxy.snapshot.sealed_file import NewFile
 from tests.unit.fakes import AHMET, FakeClock
 
@@ -29,6 +30,8 @@ KEY = "made-up-made-up-made-up"
 CAPS = Caps(ttl=300, negative_ttl=60, stale=1000)
 WROTE_AT = 1_800_000_000.0
 LARGEST = 1000 * entries.LARGEST_ENTRY
+UNKNOWN = Entry(None, 1050, 1050)
+PART, _ = records.part_of([(A, pack(UNKNOWN))], 1000, WROTE_AT)
 
 
 @pytest.fixture
@@ -52,9 +55,6 @@ def known() -> ContactCache:
     return cache_of(
         a=Entry(AHMET, 1200, 2200, 1190), b=Entry(Contact("Örnek", {"n": 1.5, "no": None}), 900, 1900), c=UNKNOWN
     )
-
-
-UNKNOWN = Entry(None, 1050, 1050)
 
 
 def content(cache: ContactCache) -> dict[str, Entry]:
@@ -110,6 +110,18 @@ async def test_a_smaller_cache_takes_those_that_were_put_last(file: Path) -> Non
     cache = ContactCache(2)
     assert await snapshot(file).read_into(cache, CAPS) == 2
     assert [*content(cache)] == [B, C]
+
+
+async def test_a_smaller_cache_takes_whole_lines_and_parts_of_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "PART", 4)
+    cache = ContactCache(100)
+    for n in range(14):
+        cache.put(f"+90530{n:07}", UNKNOWN)
+    await snapshot(file).write(cache)
+    for size in (1, 6, 13):
+        smaller = ContactCache(size)
+        assert await snapshot(file).read_into(smaller, CAPS) == min(size, 14)
+        assert [*content(smaller)] == [*content(cache)][-size:]
 
 
 async def test_that_there_were_several_comes_back(file: Path) -> None:
@@ -221,10 +233,10 @@ async def test_no_two_lines_of_a_file_begin_the_same(file: Path, monkeypatch: py
     assert len(nonces) == 5, "the same one twice would give the text away"
 
 
-async def test_an_end_that_counts_other_entries_is_none(file: Path) -> None:
+async def test_an_end_that_counts_other_parts_is_none(file: Path) -> None:
     new = NewFile(file, KEY.encode(), {"made_by": "crm", "written_at": WROTE_AT})
     new.open()
-    new._count = 1
+    new._parts = 1
     new.complete()
     assert "damaged" in await refused(file)
 
@@ -248,9 +260,11 @@ async def test_contacts_of_other_sources_are_not_read(file: Path) -> None:
         ("", "another kind"),
         ("null\n", "another kind"),
         ('{"customers": []}\n', "another kind"),
-        ('{"format": "tanima cache", "version": 2}\n', "another version"),
-        ('{"format": "tanima cache", "version": 1}\n', "damaged"),
-        ('{"format": "tanima cache", "version": 1, "salt": 7, "check": 7}\n', "damaged"),
+        ('{"format": "tanima cache", "version": 1}\n', "another version"),
+        ('{"format": "tanima cache", "version": 3}\n', "another version"),
+        ('{"format": "tanima cache", "version": 2}\n', "damaged"),
+        ('{"format": "tanima cache", "version": 2, "salt": 7, "check": 7}\n', "damaged"),
+        ('{"format": "tanima cache", "version": 2, "salt": "00", "check": 7}\n', "damaged"),
         ("[" * 100_000, "damaged"),
         ("\xff\xfe", "damaged"),
     ],
@@ -323,10 +337,14 @@ async def test_base64_with_other_bits_behind_its_end_is_not_taken(file: Path) ->
     assert "damaged" in await refused(file, made_by=made_by)
 
 
-async def test_entries_of_another_form_are_not_used(file: Path) -> None:
+@pytest.mark.parametrize(
+    "part",
+    [b"Ahmet", b"Ahmet Yilmaz", PART[:-1], PART + b"x", PART.replace(b"+", b"\n"), PART.replace(b"+", b"\xff")],
+)
+async def test_entries_of_another_form_are_not_used(file: Path, part: bytes) -> None:
     new = NewFile(file, KEY.encode(), {"made_by": "crm", "written_at": WROTE_AT})
     new.open()
-    new.add([[A, "Ahmet"]])
+    new.add(part)
     new.complete()
     assert "another form" in await refused(file)
 
@@ -477,8 +495,8 @@ async def test_the_disk_does_not_keep_calls_waiting(file: Path, monkeypatch: pyt
 
     for name in ("open", "add", "complete", "discard"):
         monkeypatch.setattr(NewFile, name, noting(getattr(NewFile, name)))
-    monkeypatch.setattr(entries, "_row", noting(entries._row))
-    monkeypatch.setattr(entries, "_entry", noting(entries._entry))
+    for name in ("part_of", "entries_of", "without"):
+        monkeypatch.setattr(entries, name, noting(getattr(entries, name)))
     monkeypatch.setattr(sealed_file, "_opened", noting(sealed_file._opened))
     keeper = snapshot(file)
     await keeper.write(known())
