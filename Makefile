@@ -38,7 +38,7 @@ soak: $(VENV)/dev.stamp servers
 
 bench: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
-	$(BIN)/python tests/bench/snapshot.py
+	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/console.py
 	$(BIN)/python tests/bench/workers.py
 

@@ -39,8 +39,8 @@ OTHER = Contact("Ahmet Yılmaz", {"tier": "silver"}, id="7")
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
     """Return what is written to the log."""
     lines: list[tuple[str, tuple[Any, ...]]] = []
-    for name in ("call_answered", "calls_repeated", "source_asked", "source_guarded", "erased", "invalidated", "bug", "snapshot_failed",
-                 "reloaded", "reload_refused", "worker_ended"):  # fmt: skip
+    for name in ("call_answered", "calls_repeated", "source_asked", "source_guarded", "erased", "invalidated", "bug",
+                 "snapshot_failed", "reloaded", "reload_refused", "worker_ended"):  # fmt: skip
 
         def write(*told: Any, name: str = name, **_: Any) -> None:
             lines.append((name, told))
@@ -145,7 +145,7 @@ async def test_if_wanted_the_cache_has_the_answer_from_then_on() -> None:
     assert tested.explanation.knowledge.situation.contact is OTHER
     known = await run.operation.cached(NUMBER)
     assert known is not None
-    assert known.contact is OTHER
+    assert known.contact == OTHER
     assert run.operation.figures.of("crm").outcomes == {"found": 2}
 
 

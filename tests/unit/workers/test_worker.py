@@ -48,8 +48,8 @@ name = "Ahmet"
 @pytest.fixture(autouse=True)
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
     lines: list[tuple[Any, ...]] = []
-    for name in ("bug", "call_answered", "calls_repeated", "source_asked", "source_guarded", "snapshot_failed", "events_lost", "reloaded",
-                 "reload_refused", "erased", "invalidated"):  # fmt: skip
+    for name in ("bug", "call_answered", "calls_repeated", "source_asked", "source_guarded", "snapshot_failed",
+                 "events_lost", "reloaded", "reload_refused", "erased", "invalidated"):  # fmt: skip
         monkeypatch.setattr(logs, name, lambda *told, name=name, **_: lines.append((name, *told)))
     monkeypatch.setattr(module, "EVERY", 0.01)
     young = gc.get_threshold()
