@@ -83,6 +83,8 @@ class Adapter(ABC):
     Config: ClassVar[type[AdapterConfig]] = AdapterConfig
     asked_by: ClassVar[frozenset[By]] = frozenset({By.PHONE_NUMBER})
     """What its CRM can be asked by: the most that the `by` of a source may be"""
+    completes: bool = True
+    """Set to False where `complete` would ask for nothing, whoever calls: lookups take less time then"""
 
     @abstractmethod
     def __init__(self, config: Any) -> None:  # noqa: ANN401 - each adapter narrows it to its own Config

@@ -6,6 +6,7 @@ runs as a task of its own, the one who waits leaves in time, and the task ends w
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from proxy.errors import DeadlineExceeded, Unavailable
@@ -25,8 +26,7 @@ def detach(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         raise TypeError(f"a coroutine was expected, not a {type(work).__name__}")
     task = asyncio.create_task(_without_exit(work))  # noqa: TID251 - here it is
     _running.add(task)
-    task.add_done_callback(_ended)
-    task.add_done_callback(lambda _: work.close())  # of a task that is cancelled before it begins, nobody awaits it
+    task.add_done_callback(partial(_ended, work))
     return task
 
 
@@ -38,8 +38,9 @@ async def wait_at_most(seconds: float, task: "asyncio.Task[T]") -> T:
     one who waits may end in a CancelledError here, or a driver that cancels itself would leave a call
     without an answer.
     """
-    done, _ = await asyncio.wait({task}, timeout=seconds)
-    if not done:
+    if not task.done():
+        await _ended_or_late(seconds, task)
+    if not task.done():
         raise DeadlineExceeded(f"no answer within {seconds:g} s")
     if task.cancelled():
         raise Unavailable("the lookup was cut short")
@@ -56,6 +57,25 @@ async def finish(seconds: float) -> None:
         await asyncio.wait(tasks, timeout=seconds)
 
 
+async def _ended_or_late(seconds: float, task: "asyncio.Task[Any]") -> None:
+    """Return when a task has ended, or after so many seconds. `asyncio.wait` does it too, and takes longer for it."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+    over = partial(_over, waiter)
+    late = loop.call_later(seconds, over)
+    task.add_done_callback(over)
+    try:
+        await waiter
+    finally:
+        late.cancel()
+        task.remove_done_callback(over)
+
+
+def _over(waiter: "asyncio.Future[None]", _task: "asyncio.Task[Any] | None" = None) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 async def _without_exit(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await work
@@ -63,7 +83,8 @@ async def _without_exit(work: Coroutine[Any, Any, T]) -> T:
         raise RuntimeError("it tried to end the whole process (SystemExit)") from exc
 
 
-def _ended(task: "asyncio.Task[Any]") -> None:
+def _ended(work: Coroutine[Any, Any, Any], task: "asyncio.Task[Any]") -> None:
     _running.discard(task)
+    work.close()  # of a task that is cancelled before it begins, nobody awaits it
     if not task.cancelled():
         task.exception()  # marks it as retrieved: those who waited have seen it

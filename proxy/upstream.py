@@ -70,6 +70,8 @@ class Upstream:
     ) -> None:
         self.name = name
         self.adapter = adapter
+        self._enricher = adapter if isinstance(adapter, Enriching) else None  # such a look at it takes ten microseconds
+        self._completer = adapter if isinstance(adapter, Completing) and adapter.completes else None
         self._limits = limits
         self._on_bug = on_bug
 
@@ -124,9 +126,9 @@ class Upstream:
 
     async def enrich(self, contact: Contact) -> Contact:
         """Return `contact` with the fields that the source adds. Raises AdapterError."""
-        if not isinstance(self.adapter, Enriching):
+        enriching = self._enricher
+        if enriching is None:
             raise AdapterError("this adapter cannot add fields to a contact")
-        enriching = self.adapter
 
         async def ask() -> Contact:
             return contact.with_fields((await enriching.enrich(contact)).fields)
@@ -139,9 +141,9 @@ class Upstream:
         It is asked once, and for no longer than one attempt; after nothing but failures for a while not at all, and
         the contact is worth then what it was at the last of them. Raises AdapterError when it is of no use so.
         """
-        if not isinstance(self.adapter, Completing):
+        if self._completer is None:
             return contact, None
-        completing, versions = self.adapter, [contact]
+        completing, versions = self._completer, [contact]
 
         async def ask() -> None:
             async for version in completing.complete(contact, key):
@@ -179,8 +181,18 @@ class Upstream:
                 self._on_bug(self.name, exc)
 
     async def _attempt(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        limits = self._limits
         self._budget.deposit()
+        try:
+            return await self._guarded(ask)
+        except AdapterError as exc:
+            if not _may_pass(without_frames(exc)):
+                raise
+            first = exc
+        return await self._attempt_again(ask, first)
+
+    async def _attempt_again(self, ask: Callable[[], Coroutine[Any, Any, T]], first: AdapterError) -> T:
+        """Go on after a first attempt that has failed so. Most lookups have no need of this, which takes its time."""
+        limits = self._limits
         retrying = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             stop=self._is_enough,
@@ -194,6 +206,8 @@ class Upstream:
 
         async def once() -> T:
             try:
+                if not failures:
+                    raise first
                 return await self._guarded(ask)
             except AdapterError as exc:
                 failures.append(exc)
@@ -202,7 +216,7 @@ class Upstream:
         try:
             return await retrying(once)
         except Unavailable as exc:
-            if not _may_pass(exc) and len(failures) > 1:  # it was not sent again: what was wrong is told before
+            if not _may_pass(exc):  # it was not sent again: what was wrong is told before
                 raise failures[-2] from exc
             raise
         finally:
@@ -225,7 +239,6 @@ class Upstream:
 
     async def _permitted(self, permit: Permit, ask: Callable[[], Coroutine[Any, Any, T]], told: Span) -> T:
         task = detach(ask())
-        task.add_done_callback(self._bulkhead.ended)
         self._bulkhead.waited_for += 1
         try:
             answer = await self._limited(task)
@@ -245,6 +258,7 @@ class Upstream:
             self._bulkhead.waited_for -= 1
             if not task.done():
                 self._bulkhead.abandoned(task, _now())
+                task.add_done_callback(self._bulkhead.ended)
 
     def _rests(self, exc: AdapterError) -> bool:
         """Leave the source alone for as long as a failure says, and tell whether it does."""

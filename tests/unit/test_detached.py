@@ -27,6 +27,14 @@ async def test_a_result_that_comes_in_time_is_returned() -> None:
 
 
 @in_virtual_time
+async def test_the_result_of_work_that_has_ended_is_there_at_once() -> None:
+    task = detach(after(0.5))
+    await task
+    assert await wait_at_most(0, task) == "done"
+    assert now() == 1000.5
+
+
+@in_virtual_time
 async def test_an_error_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         await wait_at_most(1, detach(failing(ZeroDivisionError())))

@@ -51,6 +51,13 @@ async def test_an_adapter_that_adds_nothing_leaves_the_contact_as_it_is() -> Non
 
 
 @in_virtual_time
+async def test_an_adapter_that_says_it_completes_nothing_is_not_asked_to() -> None:
+    adapter = FakeCompleter(EXTENDED)
+    adapter.completes = False
+    assert await upstream(adapter).complete(AHMET, NUMBER) == (AHMET, None)
+
+
+@in_virtual_time
 async def test_the_last_version_of_a_contact_counts() -> None:
     adapter = FakeCompleter(AHMET, OWNED, After(0.9, EXTENDED))
     assert await upstream(adapter).complete(AHMET, NUMBER) == (EXTENDED, None)
