@@ -1,7 +1,7 @@
 """Who is calling: a phone number, an extension, a withheld number, or a text that is none of these."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,17 +40,15 @@ NUMBER_TYPES = {
 """The names under which rules know the number types of phonenumbers."""
 
 _SEPARATORS = str.maketrans("", "", " \t\u00a0.-/()[]")
-_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "-"))
-"""Hyphens, dashes, the minus and the underscore, as they stand in CRMs' fields"""
-_DIALLED = re.compile(r"\+?[0-9]+")
-_EXTENSION = re.compile(r"[0-9]{2,6}")
-_UNSEEN = str.maketrans(
+_DIALLED, _EXTENSION = re.compile(r"\+?[0-9]+"), re.compile(r"[0-9]{2,6}")
+_UNUSUAL = str.maketrans(
     {
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "-"),
         **dict.fromkeys([*range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
         **dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xAD, 0xFEFF]),
     }
 )
-"""Blanks of other widths, and what has none"""
+"""Hyphens, dashes, the minus and the underscore, as they stand in CRMs' fields; blanks of other widths, and of none"""
 _COUNTRY_BEFORE = re.compile(r"(?:\+|\b00)\s?(\d{1,3})\D{1,4}$")
 """A country's code that an odd sign keeps apart from its number: `+49 ~ 532 111 22 33`"""
 _RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(](?:[+ \t\u00a0.()\[\]/-]*+[0-9])++")
@@ -116,9 +114,11 @@ class PhoneNumber:
 
     def found_in(self, texts: Iterable[str]) -> Iterator[str]:
         """Yield those of a CRM's fields that hold this number, each once, as far as MOST_READINGS get."""
-        reader, ending = _Reader(self.home), self.e164[-4:]
+        forms = (self.e164, self.international, self.national, self.subscriber)  # `digits` may be another one at home
+        reader, ending = _Reader(self.home, {(form, False): self for form in forms}), self.e164[-4:]
         for text in dict.fromkeys(texts):
-            if ending in _digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending):
+            is_plain = text in forms and len(text) >= _SHORTEST_RUN
+            if is_plain or (ending in _digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending)):
                 yield text
 
     def __str__(self) -> str:
@@ -196,11 +196,11 @@ def numbers_in(text: str, region: str) -> Iterator[PhoneNumber]:
 class _Reader:
     """Reads numbers as they are meant in a region. What it has read, it knows when it stands in the next text."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, known: Mapping[tuple[str, bool], PhoneNumber] | None = None) -> None:
         self.readings = 0
         self._region = region
         self._home = str(phonenumbers.country_code_for_region(region))
-        self._known: dict[tuple[str, bool], PhoneNumber | None] = {}
+        self._known: dict[tuple[str, bool], PhoneNumber | None] = {**(known or {})}
 
     def number(self, text: str) -> PhoneNumber:
         """Read all of a text as one number. Raises InvalidNumber."""
@@ -218,7 +218,7 @@ class _Reader:
         """Yield the numbers in a text, but for those that stand where the digits `ending` do not."""
         if self.readings >= MOST_READINGS:
             return
-        clean = text[:LONGEST_FIELD].translate(_DASHES).translate(_UNSEEN)
+        clean = text[:LONGEST_FIELD].translate(_UNUSUAL)
         self.readings += 1 + len(clean) // 40
         for match in _RUN_OF_DIGITS.finditer(clean):
             run = match[0]

@@ -55,6 +55,13 @@ def foreign_numbers() -> st.SearchStrategy[PhoneNumber]:
     return st.sampled_from(_FOREIGN)
 
 
+def numbers_at_home() -> st.SearchStrategy[PhoneNumber]:
+    """A valid number of each country, as it is seen there."""
+    return st.sampled_from(
+        [parse_number(number.e164, number.country) for number in _FOREIGN if number.country != "001"]
+    )
+
+
 def _valid(e164: str) -> PhoneNumber:
     try:
         return parse_number(e164, "TR")

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from phonenumbers import shortnumberinfo
 
 from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld, numbers_in, parse_caller, parse_number
-from tests.property.strategies import any_text, foreign_numbers, home_numbers
+from tests.property.strategies import any_text, foreign_numbers, home_numbers, numbers_at_home
 
 SEPARATORS = st.sampled_from(["", "", "", " ", "-", ".", "/", "(", ")", " - ", "\t", "\u00a0"])
 EMERGENCY = ("112", "110", "155", "156", "158", "177", "122", "153", "182", "911", "999", "118", "000")
@@ -40,10 +40,10 @@ def test_every_international_spelling_of_a_foreign_number_is_one_number(
     assert parse_number(spelt, "TR") == number
 
 
-@given(st.one_of(home_numbers(), foreign_numbers()))
+@given(st.one_of(home_numbers(), foreign_numbers(), numbers_at_home()))
 def test_each_form_of_a_number_leads_back_to_it_and_so_to_no_other(number: PhoneNumber) -> None:
-    forms = {number.e164, number.international, number.national}
-    assert {parse_number(form, "TR") for form in forms} == {number}
+    forms = {number.e164, number.international, number.national, number.subscriber}
+    assert {parse_number(form, number.home) for form in forms} == {number}
 
 
 @given(home_numbers(), foreign_numbers())

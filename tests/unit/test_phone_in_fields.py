@@ -103,9 +103,15 @@ def test_all_of_a_hundred_and_twenty_colleagues_have_their_switchboards_number(t
     assert list(SWITCHBOARD.found_in(fields)) == fields
 
 
-def test_a_number_that_stands_in_many_fields_is_read_once(readings: Counted) -> None:
+def test_the_number_that_is_looked_for_is_read_in_none_of_the_fields_where_it_stands(readings: Counted) -> None:
     fields = ["0212 555 10 10"] * 1000 + [f"0212 555 10 10 x {n}" for n in range(MOST_NUMBERS)]
     assert len(list(SWITCHBOARD.found_in(fields))) == 1 + MOST_NUMBERS
+    assert readings.calls == 0
+
+
+def test_digits_that_may_be_another_number_at_home_are_read_once_for_all_fields(readings: Counted) -> None:
+    fields = [f"90 212 555 10 10 x {n}" for n in range(MOST_NUMBERS)]
+    assert len(list(SWITCHBOARD.found_in(fields))) == MOST_NUMBERS
     assert readings.calls == 1
 
 
