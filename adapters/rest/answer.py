@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 
 from adapters.holding import can_be_checked
 from adapters.rest.errors import check_status, code_of, seconds_of_rest
+from adapters.rest.paths import Search, search_of
 from adapters.rest.sections import Answered, Throttle
 from proxy.adapter import AdapterError, Contact, Key, PhoneNumber, Scalar, Unavailable, as_text
-
-Compiled = jmespath.parser.ParsedResult
-
-_INTERPRETER = jmespath.visitor.TreeInterpreter()
 
 MISFIT = (JMESPathError, RecursionError, TypeError, ValueError, ArithmeticError)
 """What JMESPath raises for values that an expression was not written for: a text that is compared with a number."""
@@ -57,8 +53,7 @@ class Answer:
 def parsed(body: bytes, charset: str = "utf-8") -> Any:  # noqa: ANN401 - any JSON
     """Return what a body of JSON says. Raises AdapterError."""
     try:
-        text = body.decode("utf-8-sig" if charset.lower() in {"utf-8", "utf8"} else charset)
-        return json.loads(text, parse_constant=_refuse)
+        return _JSON.decode(body.decode("utf-8-sig" if charset.lower() in {"utf-8", "utf8"} else charset))
     except (ValueError, LookupError, RecursionError) as exc:  # bad UTF-8 and numbers of 5000 digits are ValueErrors too
         raise AdapterError("what the CRM answers is not JSON") from exc
 
@@ -100,12 +95,12 @@ class Reading:
         self._error = compiled(answered.error)
         self._unknown = compiled(answered.unknown)
         self._unknown_status = frozenset(answered.unknown_status)
-        self._record = jmespath.compile(answered.record)
+        self._record = search_of(answered.record)
         path = _PATH.fullmatch(answered.record)
         self._path = path[1].split(".") if path is not None else []
         self._name, self._id, self._numbers = compiled(name), compiled(key), compiled(numbers)
         self._customer_number = compiled(customer_number)
-        self._fields = {field: jmespath.compile(expression) for field, expression in fields.items()}
+        self._fields = {field: search_of(expression) for field, expression in fields.items()}
 
     def answer(self, answer: Answer) -> Any:  # noqa: ANN401 - any JSON
         """Return what the CRM says; None when it says that there is nothing. Raises AdapterError."""
@@ -150,7 +145,7 @@ class Reading:
         if not (answer is None or answer is False or isinstance(answer, (dict, list))):
             raise AdapterError("what the CRM answers is a single value and no record")  # of which JMESPath finds null
         try:
-            there = searched(self._record, answer)
+            there = self._record(answer)
         except MISFIT as exc:
             raise AdapterError("what the CRM answers does not fit the option record") from exc
         if there is None and self._path_leads_nowhere(answer):
@@ -189,27 +184,22 @@ class Reading:
         return tuple(filter(None, map(_text, listed)))
 
 
-def searched(expression: Compiled, node: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return what an expression finds. An interpreter for each search would be one more piece of cyclic garbage."""
-    return _INTERPRETER.visit(expression.parsed, node)
-
-
-def compiled(expression: str | None) -> Compiled | None:
+def compiled(expression: str | None) -> Search | None:
     """Return an expression that can be searched with."""
-    return jmespath.compile(expression) if expression else None
+    return search_of(expression) if expression else None
 
 
-def found(expression: Compiled | None, node: object) -> object:
+def found(expression: Search | None, node: object) -> object:
     """Return what an expression finds; None where it does not fit, such as the join of a first name and nothing."""
     if expression is None:
         return None
     try:
-        return searched(expression, node)
+        return expression(node)
     except MISFIT:
         return None
 
 
-def holds(expression: Compiled | None, node: object) -> bool:
+def holds(expression: Search | None, node: object) -> bool:
     """Tell whether an expression finds something that is neither empty, zero nor false."""
     return bool(found(expression, node))
 
@@ -226,3 +216,6 @@ def _text(value: object) -> str:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse)
