@@ -186,6 +186,8 @@ class Asked:
 
 def as_text(value: Scalar) -> str:
     """Return a field as text: `1003` for 1003 and 1003.0, `true` for True, nothing for None."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -198,7 +200,7 @@ def as_text(value: Scalar) -> str:
 def _clean(value: Scalar) -> Scalar:
     """Return a value as UTF-8 and JSON can have it: no half characters; None for a number beyond all bounds."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, int) and value.bit_length() > MOST_BITS:

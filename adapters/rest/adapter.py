@@ -16,7 +16,7 @@ from adapters.rest.rehearsal import last_answer, rehearsed
 from adapters.rest.requests import Prepared, Request, RequestOptions, plain
 from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS
 from adapters.rest.steps import FurtherStep, KeptMap, is_there
-from adapters.rest.template import Value, Values, read_template, templates_in
+from adapters.rest.template import Value, Values, names_in, read_template, templates_in
 from adapters.rest.transport import Http, Recorded, Transport
 from proxy.adapter import Adapter, AdapterError, By, Contact, Inspection, Key, PhoneNumber, Rehearsed, as_text
 
@@ -36,6 +36,9 @@ class RestAdapter(Adapter):
         self._asking = Asking(config, self._transport, manners, self._session)
         self._most_searches = config.requests_for_each_lookup()
         self._search = Prepared(config)
+        is_spelled = not self._search.names.isdisjoint({NUMBER, NUMBERS})
+        self._spellings = config.spellings if is_spelled else []
+        self._is_one_for_each = not is_spelled and not config.each
         templates = templates_in(list(config.parts().values()))
         self._lists = [each for template in templates for each in template.placeholders if each.terms == (NUMBERS,)]
         self._reading = Reading(
@@ -51,6 +54,9 @@ class RestAdapter(Adapter):
         }
         self._steps = [FurtherStep(config.inherited(step), self._asking) for step in config.steps]
         self._maps = [KeptMap(name, config.inherited(options), self._asking) for name, options in config.maps.items()]
+        self.completes = bool(self._steps or self._maps)
+        used = self._search.names.union(names_in(self._spellings), *(step.names for step in self._steps))
+        self._forms = [form for form in REST_FORMS if form in used]  # some take as long as all the rest of a lookup
 
     async def open(self) -> None:
         await self._transport.open()
@@ -65,8 +71,10 @@ class RestAdapter(Adapter):
 
         Raises AdapterError.
         """
-        seen: list[Contact] = []
         searches = islice(self._searches(key), self._most_searches)
+        if self._most_searches == 1:
+            return [contact for values in searches for contact in await self._found(values, key)]
+        seen: list[Contact] = []
         under_way: list[asyncio.Task[list[Contact]]] = []
         try:
             while True:
@@ -184,12 +192,15 @@ class RestAdapter(Adapter):
         return self._reading.contacts(self._reading.answer(await self._asking.ask(self._search, values)), key)
 
     def _values(self, key: Key) -> dict[str, Value]:
-        return {**key_values(key, REST_FORMS)}
+        return {**key_values(key, self._forms)}
 
     def _searches(self, key: Key) -> Iterator[dict[str, Value]]:
         """Yield the values of each request of a lookup."""
         forms = self._values(key)
-        written = self._config.spellings if isinstance(key, PhoneNumber) else []
+        if self._is_one_for_each:
+            yield forms
+            return
+        written = self._spellings if isinstance(key, PhoneNumber) else []
         spellings = list(dict.fromkeys(filter(None, (_spelled(spelling, forms) for spelling in written))))
         forms[NUMBERS] = spellings
         if any(each.value(forms) in ([], "") for each in self._lists):

@@ -2,8 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -57,14 +56,9 @@ BY_TYPE: tuple[tuple[type[Exception], type[AdapterError], str], ...] = (
 """The first that fits. Their own texts are left out: they have the URL in them, and so the number."""
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise what aiohttp raises as an AdapterError."""
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as exc:
-        error, message = next((error, message) for kind, error, message in BY_TYPE if isinstance(exc, kind))
-        raise error(message) from exc
+def meaning_of(exc: aiohttp.ClientError | OSError) -> AdapterError:
+    """Return what to raise for what aiohttp raises."""
+    return next(error(message) for kind, error, message in BY_TYPE if isinstance(exc, kind))
 
 
 def check_status(status: int, code: str = "") -> None:
@@ -87,7 +81,9 @@ def seconds_of_rest(header: str | None) -> float | None:
 
     `header` is a number of seconds, or a date as in HTTP.
     """
-    text = (header or "").strip()
+    if header is None:
+        return None
+    text = header.strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:

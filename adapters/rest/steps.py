@@ -35,6 +35,8 @@ class FurtherStep:
         self.is_required = step.required
         self._asking = asking
         self._prepared = Prepared(step)
+        self.names = self._prepared.names
+        """Of the placeholders in it"""
         self._reading = Reading(step, step.fields, name=step.name)
         self._when = compiled(step.when)
         self._ttl = step.ttl

@@ -82,10 +82,10 @@ class Template:
         """Whether there is nothing but one placeholder, so that its value keeps its type in JSON."""
         return len(self.placeholders) == 1 and self.pieces[::2] == ("", "")
 
-    def filled(self, values: Values, encode: Callable[[str], str], text: Callable[[str], str] = str) -> str:
-        """Return the text. `encode` is done to each value, `text` to what stands between them."""
+    def filled(self, values: Values, encode: Callable[[str], str]) -> str:
+        """Return the text. `encode` is done to each value."""
         return "".join(
-            text(piece) if isinstance(piece, str) else _encoded(piece.value(values), encode) for piece in self.pieces
+            [piece if isinstance(piece, str) else _encoded(piece.value(values), encode) for piece in self.pieces]
         )
 
 
@@ -98,6 +98,17 @@ def read_template(text: str) -> Template:
         pieces += [_checked(text[end : match.start()]), _placeholder(match)]
         end = match.end()
     return Template((*pieces, _checked(text[end:])))
+
+
+@lru_cache(maxsize=4096)
+def _read_encoded(text: str, safe: str = "") -> Template:
+    """Take a text apart whose own characters are percent-encoded for a URL, but for those that are `safe`."""
+    return Template(
+        tuple(
+            quote(piece, safe, errors="replace") if isinstance(piece, str) else piece
+            for piece in read_template(text).pieces
+        )
+    )
 
 
 def templates_in(node: object) -> Iterator[Template]:
@@ -122,10 +133,11 @@ def filled_path(template: str, query: Mapping[str, object], values: Values) -> s
 
     Parameters that are tables or lists become JSON.
     """
-    path = read_template(template).filled(values, _quoted, lambda text: quote(text, safe=_ALLOWED_IN_URL))
+    path = _read_encoded(template, _ALLOWED_IN_URL).filled(values, _quoted)
     if not path.startswith("/"):
         path = "/" + path
-    parts = re.split(r"[/\\]", unquote(path.partition("?")[0]))
+    plain = unquote(path.partition("?")[0])
+    parts = re.split(r"[/\\]", plain) if "." in plain else ()
     if any(part.partition(";")[0] in {".", ".."} for part in parts):  # some servers take off what is behind a ;
         raise AdapterError("a value would change the path of the request")
     added = filled_pairs(query, values)
@@ -136,7 +148,7 @@ def filled_path(template: str, query: Mapping[str, object], values: Values) -> s
 
 def filled_pairs(pairs: Mapping[str, object], values: Values) -> str:
     """Return names and values as in a URL's query, or in a form."""
-    return "&".join(f"{_quoted(name)}={_pair_value(value, values)}" for name, value in pairs.items())
+    return "&".join([f"{_quoted(name)}={_pair_value(value, values)}" for name, value in pairs.items()])
 
 
 def filled_header(template: str, values: Values) -> str:
@@ -180,7 +192,7 @@ def _encoded(value: Value, encode: Callable[[str], str]) -> str:
 
 def _pair_value(value: object, values: Values) -> str:
     if isinstance(value, str):
-        return read_template(value).filled(values, _quoted, _quoted)
+        return _read_encoded(value).filled(values, _quoted)
     return _quoted(json.dumps(_filled(value, values), separators=(",", ":")))
 
 
@@ -198,4 +210,4 @@ def _filled(node: object, values: Values) -> object:
 
 
 def _quoted(value: str) -> str:
-    return quote(value, safe="", errors="replace")
+    return value if value.isascii() and value.isalnum() else quote(value, safe="", errors="replace")

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from adapters.rest.answer import Answer
-from adapters.rest.errors import translated
+from adapters.rest.errors import meaning_of
 from adapters.rest.manners import Manners
 from adapters.rest.names import Resolver
 from adapters.rest.options import RestConfig
@@ -102,7 +102,7 @@ class Http:
             await self._resolver.close()
 
     async def _exchanged(self, session: aiohttp.ClientSession, request: Request, longest: int) -> Answer:
-        with translated():
+        try:
             async with session.request(
                 request.method,
                 URL(request.url, encoded=True),
@@ -117,6 +117,8 @@ class Http:
                         return Answer(response.status, headers, await _content(response, longest))
                 response.close()
                 return Answer(response.status, headers)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise meaning_of(exc) from exc
 
 
 class Recorded:
@@ -172,7 +174,7 @@ def recorded(recording: bytes) -> Answer:
 async def _content(response: aiohttp.ClientResponse, longest: int) -> bytes:
     """Return the body. Raises AdapterError when it is too long, or compressed in a way that nobody asked for."""
     content = bytearray()
-    async for piece in response.content.iter_any():
+    while piece := await response.content.readany():
         content.extend(piece)
         if len(content) > longest:
             response.close()
