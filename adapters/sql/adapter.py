@@ -27,6 +27,7 @@ class SqlAdapter(Adapter):
     def __init__(self, config: SqlConfig) -> None:
         self._config = config
         self._statements = config.read_statements()
+        self._asked: dict[type[Key], list[tuple[int, Statement]]] = {}
         self._connections: Connections | None = None
         self._trouble = ""
 
@@ -96,11 +97,11 @@ class SqlAdapter(Adapter):
 
     def _asked_about(self, key: Key) -> list[tuple[int, Statement]]:
         """Return the statements that are run for such a key, in order, each with its place among all."""
-        return [
-            (place, statement)
-            for place, statement in enumerate(self._statements, 1)
-            if self._config.asks(statement, key)
-        ]
+        asked = self._asked.get(type(key))
+        if asked is None:
+            places = enumerate(self._statements, 1)
+            asked = self._asked[type(key)] = [each for each in places if self._config.asks(each[1], key)]
+        return asked
 
     def _opened(self) -> Connections:
         if self._trouble:

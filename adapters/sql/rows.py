@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from adapters.holding import can_be_checked
 from proxy.adapter import Contact, Key, PhoneNumber, Scalar, as_text
@@ -16,6 +17,7 @@ _LARGEST_NUMBER = 8
 """Bytes"""
 
 
+@lru_cache(maxsize=1000)
 def folded(column: str) -> str:
     """Return the name under which a column is known: in small letters, whatever case the database gives it in.
 
@@ -26,7 +28,7 @@ def folded(column: str) -> str:
 
 def has_numbers(columns: Iterable[str]) -> bool:
     """Tell whether there is a column for the contact's numbers: `number`, `number2`, `number_3`..."""
-    return any(_NUMBER.fullmatch(folded(column)) for column in columns)
+    return any(_is_number(folded(column)) for column in columns)
 
 
 def tells_of(key: Key, columns: Iterable[str]) -> bool:
@@ -39,7 +41,7 @@ def tells_of(key: Key, columns: Iterable[str]) -> bool:
 def fields_in(columns: Iterable[str]) -> frozenset[str]:
     """Return the names of the fields that the columns give."""
     names = map(folded, columns)
-    return frozenset(name for name in names if name not in _ABOUT_ITSELF and not _NUMBER.fullmatch(name))
+    return frozenset(name for name in names if name not in _ABOUT_ITSELF and not _is_number(name))
 
 
 def contacts_of(rows: Iterable[Mapping[str, object]], key: Key) -> list[Contact]:
@@ -58,13 +60,19 @@ def contact_of(row: Mapping[str, object]) -> Contact:
     numbers: list[str] = []
     for column, value in row.items():
         name = folded(column)
-        if _NUMBER.fullmatch(name):
+        if _is_number(name):
             numbers.append(as_text(plain(value)))
         elif name in _ABOUT_ITSELF:
             known[name] = as_text(plain(value))
         else:
             fields[name] = plain(value)
     return Contact(fields=fields, numbers=tuple(filter(None, numbers)), **known)
+
+
+@lru_cache(maxsize=1000)
+def _is_number(name: str) -> bool:
+    """Tell whether a column is for one of the contact's numbers."""
+    return _NUMBER.fullmatch(name) is not None
 
 
 def plain(value: object) -> Scalar:
