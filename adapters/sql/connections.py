@@ -1,6 +1,7 @@
 """Runs statements on a few connections, and each one to its end."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.util import greenlet_spawn
 
 from adapters.sql.databases import MOST_ROWS, PATIENCE
@@ -18,8 +19,8 @@ from proxy.adapter import Unavailable
 LAST_STATEMENTS = 0.4
 """Seconds that statements under way get to end when the connections are closed."""
 
-LAST_WORDS = 0.02
-"""Seconds that aiosqlite's threads get to tell the loop that they have ended; nobody can wait for it."""
+AT_ONCE = 0.5
+"""Seconds within which a statement fails on a connection that was cut while it was idle."""
 
 Row = Mapping[str, Any]
 Values = Mapping[str, str | Sequence[str]]
@@ -58,10 +59,13 @@ class Connections:
 
     async def run(self, statement: TextClause, values: Values) -> Answer:
         """Return what a statement finds. Raises AdapterError."""
-        try:
-            await asyncio.wait_for(self._free.acquire(), PATIENCE)  # those who leave here have not begun a statement
-        except TimeoutError as exc:
-            raise Unavailable(BUSY[1]) from exc
+        if self._free.locked():
+            try:
+                await asyncio.wait_for(self._free.acquire(), PATIENCE)  # who leaves here has not begun a statement
+            except TimeoutError as exc:
+                raise Unavailable(BUSY[1]) from exc
+        else:
+            await self._free.acquire()
         running = asyncio.ensure_future(self._run(partial(_answer, statement, values)))
         self._running.add(running)
         running.add_done_callback(self._ended)
@@ -90,7 +94,6 @@ class Connections:
                 late.cancel()
         if self._threads is None:
             await greenlet_spawn(self._engine.dispose)
-            await asyncio.sleep(LAST_WORDS)
         else:
             closing = asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
             await asyncio.wait({closing}, timeout=LAST_STATEMENTS)
@@ -116,15 +119,26 @@ class Connections:
 
 
 def _on_a_connection(engine: Engine, work: Work) -> Answer:
-    with engine.connect() as connection:
-        return work(connection)
+    """Do something on a connection; once more on another when the one that was kept turns out to be cut.
+
+    To ask each of them whether it is still there, before each statement, would cost as much as most statements.
+    """
+    while True:
+        began = time.monotonic()
+        with engine.connect() as connection:
+            was_kept = connection.info.setdefault("since", began) != began
+            try:
+                return work(connection)
+            except DBAPIError as exc:
+                if not (was_kept and exc.connection_invalidated and time.monotonic() - began < AT_ONCE):
+                    raise
 
 
 def _answer(statement: TextClause, values: Values, connection: Connection) -> Answer:
     try:
         result = connection.execute(statement, values)
         rows: list[Row] = [row._asdict() for row in result.fetchmany(MOST_ROWS + 1)]
-    except (SQLAlchemyError, OSError, ValueError, OverflowError):
+    except (SQLAlchemyError, OSError, ValueError, OverflowError, asyncio.CancelledError):
         connection.invalidate()  # it may wait for a silent server still, or have a file open that has been replaced
         raise
     return Answer(tuple(result.keys()), rows[:MOST_ROWS], is_cut=len(rows) > MOST_ROWS)

@@ -50,13 +50,17 @@ class Database:
     """Sees to each new connection of an engine that was made with these arguments"""
     also: str = ""
     """What the driver needs beside the extra"""
-    pool: Callable[[], Arguments] = lambda: {"pool_recycle": OLDEST_CONNECTION, "pool_pre_ping": True}
-    """How connections are kept"""
+    oldest: Callable[[], int] = lambda: OLDEST_CONNECTION
+    """Seconds after which a connection is made anew"""
 
 
 def _sqlite(url: URL, folder: Path) -> tuple[URL, Arguments]:
-    """Open the file read-only: otherwise a misspelt name would make a new, empty database."""
+    """Open the file read-only: otherwise a misspelt name would make a new, empty database.
+
+    By sqlite3 itself: aiosqlite goes to a thread and back four times for each statement.
+    """
     file = (folder / (url.database or "")).resolve()
+    url = url.set(drivername="sqlite+pysqlite")
     return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"}), {"timeout": 0.5}
 
 
@@ -65,7 +69,7 @@ def _limit_sqlite(engine: Engine, _arguments: Arguments) -> None:
 
     def connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's and the driver's
         ends = record.info["ends"] = [float("inf")]
-        connection.run_async(lambda driver: driver.set_progress_handler(lambda: time.monotonic() > ends[0], STEPS))
+        connection.set_progress_handler(lambda: time.monotonic() > ends[0], STEPS)
 
     def begins(connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
         connection.info["ends"][0] = time.monotonic() + PATIENCE
@@ -181,7 +185,7 @@ DATABASES: Mapping[str, Database] = {
         "",
         _sqlite,
         _limit_sqlite,
-        pool=lambda: {"pool_recycle": OLDEST_FILE},
+        oldest=lambda: OLDEST_FILE,
     ),
     "postgresql": Database(("asyncpg",), "postgresql+asyncpg://user@host/database", "postgresql", _postgresql),
     "mariadb": _mysql_named("mariadb"),
@@ -273,7 +277,7 @@ def make_engine(url: URL, folder: Path, pool_size: int) -> Engine:
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": PATIENCE,
-        **database.pool(),
+        "pool_recycle": database.oldest(),
     }
     engine = create_engine(url, **settings)
     database.prepare(engine, arguments)

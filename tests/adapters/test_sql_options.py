@@ -173,7 +173,6 @@ class TestParts:
         assert isinstance(pool, QueuePool)
         assert (pool.size(), pool._max_overflow) == (3, 0)
         assert pool._recycle == (10 if kind == "sqlite" else 1800)
-        assert pool._pre_ping == (kind != "sqlite")
 
     @pytest.mark.parametrize("kind", ["postgresql", "mariadb", "mysql", ODBC, "oracle"])
     async def test_a_server_that_is_not_there_is_unavailable(self, kind: str) -> None:
