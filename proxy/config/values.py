@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Sec
 
 from proxy.addresses import is_loopback
 from proxy.keys import By
-from proxy.phone import NUMBER_TYPES
+from proxy.phone.spelling import NUMBER_TYPES
 from proxy.rules.greeting import Greeting
 from proxy.rules.situation import Standing
 from proxy.target import LANGUAGES, Target

@@ -118,7 +118,7 @@ class FromCountry:
 
 @dataclass(frozen=True, slots=True)
 class NumberTypeIs:
-    """The caller's number has one of these types (`proxy.phone.NUMBER_TYPES`)."""
+    """The caller's number has one of these types (`proxy.phone.spelling.NUMBER_TYPES`)."""
 
     types: frozenset[str]
 

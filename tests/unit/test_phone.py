@@ -5,7 +5,6 @@ import pytest
 from proxy.errors import InvalidNumber
 from proxy.phone import (
     LONGEST_TEXT,
-    NUMBER_TYPES,
     Extension,
     PhoneNumber,
     Unreadable,
@@ -16,6 +15,7 @@ from proxy.phone import (
     parse_caller,
     parse_number,
 )
+from proxy.phone.spelling import NUMBER_TYPES
 
 NO_DIGITS = "has other characters than digits, a leading plus and separators"
 INVALID = "is not a valid number in any country that it could mean"

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from proxy.phone import NUMBER_TYPES, Extension
+from proxy.phone import Extension
+from proxy.phone.spelling import NUMBER_TYPES
 from proxy.rules import Rule, Situation, Standing
 from proxy.rules.comparison import Comparison
 from proxy.rules.hours import Hours

@@ -13,7 +13,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from proxy.breaker import State
 from proxy.model import FAILED_OPEN, OUTCOMES, Outcome, Reason, Via
-from proxy.phone import NUMBER_TYPES
+from proxy.phone.spelling import NUMBER_TYPES
 from proxy.rules import Standing
 from proxy.web import console
 from proxy.web.console import configured, plots, rendering, words

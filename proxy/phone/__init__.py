@@ -7,9 +7,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from proxy.errors import InvalidNumber
+from proxy.phone.spelling import (
+    APART,
+    BEHIND_A_NUMBER,
+    COUNTRY_BEFORE,
+    DIALLED,
+    DIGITS_OF_ONE,
+    DIGITS_OF_TWO,
+    EXTENSION,
+    NUMBER_TYPES,
+    RUN_OF_DIGITS,
+    SEPARATORS,
+    SHORTEST_RUN,
+    UNUSUAL,
+    WITHHELD_WORDS,
+)
 
 LONGEST_TEXT = 64
 """Characters; the longest number that the switch can mean is far shorter."""
@@ -23,45 +38,6 @@ microseconds. A hundred fields with the caller's number, and another extension o
 
 MOST_KNOWN = 16_384
 """Numbers that are remembered as they were read, since reading one takes longer than all else in a call."""
-
-NUMBER_TYPES = {
-    PhoneNumberType.MOBILE: "mobile",
-    PhoneNumberType.FIXED_LINE: "landline",
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: "landline_or_mobile",
-    PhoneNumberType.TOLL_FREE: "toll_free",
-    PhoneNumberType.PREMIUM_RATE: "premium",
-    PhoneNumberType.SHARED_COST: "shared_cost",
-    PhoneNumberType.VOIP: "voip",
-    PhoneNumberType.PERSONAL_NUMBER: "personal",
-    PhoneNumberType.PAGER: "pager",
-    PhoneNumberType.UAN: "company",
-    PhoneNumberType.VOICEMAIL: "voicemail",
-}
-"""The names under which rules know the number types of phonenumbers."""
-
-_SEPARATORS = str.maketrans("", "", " \t\u00a0.-/()[]")
-_DIALLED, _EXTENSION = re.compile(r"\+?[0-9]+"), re.compile(r"[0-9]{2,6}")
-_UNUSUAL = str.maketrans(
-    {
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212_", "-"),
-        **dict.fromkeys([*range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
-        **dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xAD, 0xFEFF]),
-    }
-)
-"""Hyphens, dashes, the minus and the underscore, as they stand in CRMs' fields; blanks of other widths, and of none"""
-_COUNTRY_BEFORE = re.compile(r"(?:\+|\b00)\s?(\d{1,3})\D{1,4}$")
-"""A country's code that an odd sign keeps apart from its number: `+49 ~ 532 111 22 33`"""
-_RUN_OF_DIGITS = re.compile(r"[+(\[]?[0-9(](?:[+ \t\u00a0.()\[\]/-]*+[0-9])++")
-_SHORTEST_RUN = 6
-_APART = [re.compile(apart) for apart in (r"(?!)", r"/", r"\s+-+\s+", r"\s+(?=\+|0[1-9])", r"\s*\((?=[0-9]{1,4}$)")]
-"""Where a text may be cut: nowhere, at slashes, at dashes, before the next number's zero or plus, or an extension."""
-_BEHIND_A_NUMBER = re.compile(r"[0-9]{1,4}")
-"""An extension, or the last digits of the next number"""
-_DIGITS_OF_ONE, _DIGITS_OF_TWO = range(4, 33), range(14, 33)
-"""How many digits one number can have, and two can that stand apart by blanks only"""
-_WITHHELD_WORDS = frozenset(
-    {"anonymous", "private", "restricted", "withheld", "unavailable", "unknown", "blocked", "gizli", "bilinmeyen"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +93,7 @@ class PhoneNumber:
         forms = (self.e164, self.international, self.national, self.subscriber)  # `digits` may be another one at home
         reader, ending = _Reader(self.home, {(form, False): self for form in forms}), self.e164[-4:]
         for text in dict.fromkeys(texts):
-            is_plain = text in forms and len(text) >= _SHORTEST_RUN
+            is_plain = text in forms and len(text) >= SHORTEST_RUN
             if is_plain or (ending in _digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending)):
                 yield text
 
@@ -169,9 +145,9 @@ def parse_caller(text: str | None, region: str) -> Caller:
     if len(text) > LONGEST_TEXT:
         return Unreadable(f"longer than {LONGEST_TEXT} characters")
     stripped = text.strip()
-    if not stripped or stripped.replace("İ", "i").casefold() in _WITHHELD_WORDS:
+    if not stripped or stripped.replace("İ", "i").casefold() in WITHHELD_WORDS:
         return Withheld()
-    if _EXTENSION.fullmatch(stripped):
+    if EXTENSION.fullmatch(stripped):
         return Extension(stripped)
     try:
         return parse_number(text.rstrip(), region)
@@ -204,8 +180,8 @@ class _Reader:
 
     def number(self, text: str) -> PhoneNumber:
         """Read all of a text as one number. Raises InvalidNumber."""
-        dialled = text.translate(_SEPARATORS)
-        if not _DIALLED.fullmatch(dialled):
+        dialled = text.translate(SEPARATORS)
+        if not DIALLED.fullmatch(dialled):
             raise InvalidNumber("has other characters than digits, a leading plus and separators")
         key = (dialled, text.startswith(" "))
         if key not in self._known:
@@ -218,17 +194,17 @@ class _Reader:
         """Yield the numbers in a text, but for those that stand where the digits `ending` do not."""
         if self.readings >= MOST_READINGS:
             return
-        clean = text[:LONGEST_FIELD].translate(_UNUSUAL)
+        clean = text[:LONGEST_FIELD].translate(UNUSUAL)
         self.readings += 1 + len(clean) // 40
-        for match in _RUN_OF_DIGITS.finditer(clean):
+        for match in RUN_OF_DIGITS.finditer(clean):
             run = match[0]
-            before = _COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
+            before = COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
             is_whole = before is None or before[1] == self._home or run.startswith(("+", "00"))
-            if is_whole and len(run) >= _SHORTEST_RUN and ending in _digits_of(run):
+            if is_whole and len(run) >= SHORTEST_RUN and ending in _digits_of(run):
                 yield from self._numbers_in_run(run)
 
     def _looked_up(self, dialled: str, *, plus_was_lost: bool) -> PhoneNumber | None:
-        if len(dialled.removeprefix("+")) not in _DIGITS_OF_ONE:
+        if len(dialled.removeprefix("+")) not in DIGITS_OF_ONE:
             return None
         try:
             number, readings = _read(dialled, self._region, self._home, plus_was_lost)
@@ -240,9 +216,9 @@ class _Reader:
     def _numbers_in_run(self, run: str) -> Iterable[PhoneNumber]:
         begins_abroad = run.startswith(("+", "00"))
         likely: list[PhoneNumber] = []
-        for apart in _APART:
+        for apart in APART:
             first, *others = map(str.strip, apart.split(run))
-            parts = [first, *(other for other in others if not _BEHIND_A_NUMBER.fullmatch(other))]
+            parts = [first, *(other for other in others if not BEHIND_A_NUMBER.fullmatch(other))]
             with suppress(InvalidNumber):  # all of its parts are numbers, or it is not cut there: +49 30/5321112233
                 numbers = [self.number(part) for part in parts]
                 if begins_abroad or all(map(_is_at_home, numbers)):
@@ -259,10 +235,10 @@ class _Reader:
 
     def _two_at_home(self, run: str) -> list[PhoneNumber]:
         """Return two numbers that stand apart by blanks only, as those within them do: 532 111 22 33 533 444 55 66."""
-        blanks_in = re.finditer(r"\s+", run) if len(_digits_of(run)) in _DIGITS_OF_TWO else ()
+        blanks_in = re.finditer(r"\s+", run) if len(_digits_of(run)) in DIGITS_OF_TWO else ()
         for blanks in blanks_in:
             parts = (run[: blanks.start()], run[blanks.end() :])
-            if min(len(_digits_of(part)) for part in parts) >= _DIGITS_OF_TWO[0] // 2:
+            if min(len(_digits_of(part)) for part in parts) >= DIGITS_OF_TWO[0] // 2:
                 with suppress(InvalidNumber):
                     two = [self.number(part) for part in parts]
                     if all(map(_is_at_home, two)):
