@@ -13,7 +13,7 @@ BESIDE := $(addprefix tests/e2e/test_,dialogue.py faults_in_a_dialogue.py fuzz.p
 kept = @mkdir -p build/test; { ($(2)); echo $$? >build/test/$(1).code; } 2>&1 | tee build/test/$(1).log; \
 	exit "$$(cat build/test/$(1).code)"
 
-.PHONY: run test chaos at-length soak bench docs reference parts lint unit components end-to-end promises servers clean
+.PHONY: run test chaos at-length soak bench bench-quick bench-alone docs reference parts lint unit components end-to-end promises servers peers clean
 .DEFAULT_GOAL := run
 
 # else each start of the command compiles all its modules, and tests start it some hundred times
@@ -36,11 +36,19 @@ chaos: $(VENV)/dev.stamp servers
 soak: $(VENV)/dev.stamp servers
 	$(BIN)/python -m tests.chaos.soak --seconds $(or $(SECONDS),3600)
 
-bench: $(VENV)/dev.stamp servers
+# tanima and its peers side by side, ten minutes, into build/bench; only some scenarios: make bench ONLY="hits misses"
+bench: $(VENV)/bench.stamp servers peers
+	$(BIN)/python -m tests.bench $(ONLY)
+
+# that nothing is lost which makes calls cheap: counts, and no times
+bench-quick: $(VENV)/dev.stamp servers
+	$(BIN)/python -m pytest -q tests/bench
+
+# tanima alone: lookups in large tables, snapshots, the open console
+bench-alone: $(VENV)/dev.stamp servers
 	$(BIN)/python tests/bench/lookup_by_sql.py
 	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/console.py
-	$(BIN)/python tests/bench/workers.py
 
 # a link or an anchor that leads nowhere is an error
 docs: $(VENV)/dev.stamp
@@ -89,6 +97,17 @@ servers: $(VENV)/pip.stamp
 		for package in *.deb; do dpkg -x $$package .; done && rm *.deb; \
 	fi
 
+# what `make bench` measures beside tanima, and with: only unpacked, too
+peers: $(VENV)/pip.stamp
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v wrk && \
+		{ command -v varnishd || [ -x $(VENV)/debian/usr/sbin/varnishd ]; }; } >/dev/null 2>&1; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-upgrade --no-install-recommends \
+			gcc libc6-dev libedit2 && \
+		mkdir -p $(VENV)/debian && cd $(VENV)/debian && apt-get download -q \
+			wrk libluajit-5.1-2 libluajit-5.1-common varnish libvarnishapi3 libjemalloc2 && \
+		for package in *.deb; do dpkg -x $$package .; done && rm *.deb; \
+	fi
+
 $(VENV)/pip.stamp:
 	@echo "Setting up $(VENV); this takes a minute, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tanima needs Python 3.11 or later: make PYTHON=python3.11")'
@@ -103,6 +122,10 @@ $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml .ci/constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check 'pip>=25.1'
 	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[mariadb,mssql,oracle,postgresql,testing,tracing]' --group dev
 	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@$(BIN)/pip install -q --disable-pip-version-check -c .ci/constraints.txt -e '.[speed]' --group bench
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

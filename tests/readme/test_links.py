@@ -22,6 +22,7 @@ PAGES = (
     "docs/rest.md",
     "docs/rules.md",
     "docs/security.md",
+    "docs/speed.md",
     "docs/sql.md",
     "docs/upgrade.md",
 )
