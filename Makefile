@@ -71,10 +71,10 @@ unit: $(VENV)/dev.stamp
 	$(call kept,unit,$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml)
 
 components: $(VENV)/dev.stamp
-	$(call kept,components,$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring))
+	$(call kept,components,$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring bench))
 
 end-to-end: $(VENV)/dev.stamp
-	$(call kept,end-to-end,$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_promises.py \
+	$(call kept,end-to-end,$(BIN)/python -m pytest tests/e2e tests/bench --ignore=tests/e2e/test_promises.py \
 		$(addprefix --ignore=,$(BESIDE)))
 
 promises: $(VENV)/dev.stamp
