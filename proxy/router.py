@@ -150,6 +150,8 @@ class CallRouter:
 
     def _relevant(self, heard: Heard) -> Heard:
         """Return what came of a question without parameters of others, so that a repetition is known as one."""
+        if not heard.keyed:
+            return heard
         return replace(heard, keyed=tuple(sorted(each for each in heard.keyed if each[0] in self._dialogues.steps)))
 
     async def _turn(self, call: Call, progress: Answers) -> Decision:

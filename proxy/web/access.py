@@ -10,6 +10,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
@@ -110,6 +111,7 @@ def is_right(brought: Iterable[str], tokens: Iterable[bytes]) -> bool:
     return right
 
 
+@lru_cache(1000)
 def read_address(text: str) -> Address | None:
     """Read an address, with a port behind it or without. None when it is none."""
     match = _ADDRESS.fullmatch(text.strip())
