@@ -186,7 +186,10 @@ def rules(bench: Bench) -> dict[str, Any]:
         few, many = start(name="10 rules"), start(name="1000 rules", rules=1000)
         with all_of(few, many) as servers:
             known_to(*servers, callers=1000)
-            return {"hits": interleaved(bench, servers, partial(Questions, turn=1000), told=FROM_CACHE)}
+            return {
+                name: interleaved(bench, servers, partial(Questions, turn=1000, is_dialogue=asks), told=FROM_CACHE)
+                for name, asks in (("hits", False), ("dialogue", True))
+            }
 
 
 def features(bench: Bench) -> dict[str, Any]:

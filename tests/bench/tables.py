@@ -45,6 +45,10 @@ def per_second(found: Mapping[str, Figures], base: str, *, latency: bool = False
     return table(head, rows)
 
 
+def rows_of(found: Mapping[str, Figures], base: str) -> list[str]:
+    return per_second(found, base).splitlines()[2:]
+
+
 def bold(name: str) -> str:
     return f"**{name}**" if name.startswith("tanima") else name
 
@@ -102,7 +106,9 @@ def mixed(found: Figures) -> str:
 
 
 def rules(found: Figures) -> str:
-    return per_second(found["hits"], "10 rules")
+    head, line, *rows = per_second(found["hits"], "10 rules").splitlines()
+    asked = [row.replace(" rules |", " rules, in a dialogue |", 1) for row in rows_of(found["dialogue"], "10 rules")]
+    return "\n".join([head, line, *rows, *asked])
 
 
 def latency(found: Figures) -> str:

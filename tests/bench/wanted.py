@@ -101,8 +101,11 @@ def of_million(found: Figures) -> Iterator[Row]:
 
 
 def of_rules(found: Figures) -> Iterator[Row]:
-    times = median(ratio(found["hits"]["1000 rules"], found["hits"]["10 rules"], "cpu_us"))
-    yield Row("CPU of a hit with 1000 rules, times that with 10", "at most 2", f"{times:.2f}", times <= 2)
+    times = [
+        median(ratio(found[form]["1000 rules"], found[form]["10 rules"], "cpu_us")) for form in ("hits", "dialogue")
+    ]
+    seen = f"{times[0]:.2f}, in a dialogue {times[1]:.2f}"
+    yield Row("CPU of a hit with 1000 rules, times that with 10", "at most 2", seen, max(times) <= 2)
 
 
 def of_start(found: Figures) -> Iterator[Row]:
