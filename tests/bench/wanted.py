@@ -97,7 +97,9 @@ def of_million(found: Figures) -> Iterator[Row]:
     took = found["restored"][many]
     yield Row("their snapshot restored", "within 5 s", f"{took:.1f} s", took <= 5)
     times = median(ratio(found["hits"][many], found["hits"][few]))
-    yield Row("hits with them, times those with 1000", "no fewer", f"{times:.2f}", times >= 0.95)
+    turns = median(ratio(found["all_in_turn"][many], found["hits"][few]))
+    seen = f"{times:.2f} when the same 1000 call, {turns:.2f} when all do in turn"
+    yield Row("hits with them, times those with 1000", "no fewer", seen, times >= 0.95)
 
 
 def of_rules(found: Figures) -> Iterator[Row]:
