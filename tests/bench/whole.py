@@ -16,7 +16,7 @@ from typing import Any
 from tests.bench.load import CALLERS, Questions, flat_out
 from tests.bench.machine import ASKING, PATIENCE, ROOT, SERVING, environment, on_cores, seconds_of
 from tests.bench.measure import Bench, interleaved, nobody_yet, rated
-from tests.bench.scenarios import FROM_CACHE, FROM_CRM, SLOW, url
+from tests.bench.scenarios import FROM_CACHE, FROM_CRM, SLOW, known_to, url
 from tests.bench.start import CRM, MAIN, Tanima, all_of, crm
 from tests.servers import free_port
 
@@ -120,6 +120,8 @@ def profile(bench: Bench) -> dict[str, Any]:
         with bench.folder() as folder, crm(seconds) as asked:
             tanima = Tanima(folder, CRM.format(url=url(asked)), uvloop=True, known=CALLERS)
             with tanima as server:
+                if text == "hit":
+                    known_to(server)
                 for form, suffix in (("raw", "txt"), ("flamegraph", "svg")):
                     file = ROOT / f"build/bench/{text}.{suffix}"
                     command = [program, "record", "-p", str(server.process.pid), "-d", "3", "-r", "400", "-f", form]
