@@ -282,4 +282,6 @@ class Server:
                     is_told = True
                 await asyncio.sleep(1)
             else:
+                if self._stopping.is_set():  # it has come too late, and nobody else closes it
+                    await runner.cleanup()
                 return

@@ -99,7 +99,7 @@ class Directory:
                 told.extend(flight.told)
         return Finding(landed.contact, Via.CRM, landed.ambiguous)
 
-    def kept(self, e164: str) -> object | None:
+    def kept(self, e164: str) -> bytes | None:
         """Return what is kept of a number, and count that as use. Another object means that something has changed."""
         return self.cache.kept(e164)
 

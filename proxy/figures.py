@@ -102,8 +102,8 @@ class Repetitions:
     def add(self, given: Iterable[tuple[Repeated, float]]) -> None:
         """Add calls, with the seconds that each took."""
         for repeated, seconds in given:
-            decision = repeated.answered.decision
-            self.kinds[decision.reason, decision.via, decision.line, decision.rule] += 1
+            rule = repeated.rule.name if repeated.rule is not None else ""
+            self.kinds[repeated.reason, Via.CACHE, repeated.routing.line, rule] += 1
             self.durations.add(seconds)
             self.slowest = max(self.slowest, seconds)
 

@@ -5,16 +5,17 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Any, NamedTuple
 
 from proxy.actions import Transfer
-from proxy.model import FAILED_OPEN, Call, Outcome, Reason, Via, as_text
+from proxy.entry import unpack
+from proxy.model import FAILED_OPEN, Call, Contact, Finding, Outcome, Reason, Via, as_text
 from proxy.phone import PhoneNumber
-from proxy.routing import Decision, Explanation, Routing
-from proxy.rules import explain
+from proxy.routing import Decision, Explanation, Routing, by_rules, learnt, put_through
+from proxy.rules import Rule, explain
 
 KEPT = 1000
 """Calls of each sort that are kept."""
@@ -102,31 +103,41 @@ def call_id_of(call: Call) -> str | None:
 
 @dataclass(slots=True)
 class Repeated:
-    """An answer that is given again to the same question, and what stays the same of it."""
+    """An answer that is given again to the same question, as what it is made of: the whole would take much memory."""
 
-    answered: Answered
-    """As it was given first"""
+    caller: PhoneNumber
+    kept: bytes
+    """What the cache has of him, packed"""
+    routing: Routing
+    rule: Rule | None
+    """The one that matched"""
+    reason: Reason
+    dialect: str
     line: str = ""
     """What the log has written of it, but for the times"""
+
+    def answered(self, seconds: float, at: datetime) -> Answered:
+        """Return the whole answer, as it was given at some time in so many seconds."""
+        call, entry = Call(self.caller, at), unpack(self.kept)
+        knowledge = learnt(call, Finding(entry.contact, Via.CACHE, entry.ambiguous))
+        way = by_rules(knowledge, self.routing, () if self.rule is None else (self.rule,))
+        return Answered(call, put_through(way, knowledge, self.routing), seconds, self.routing, self.dialect, at)
 
 
 class Entry(NamedTuple):
     """One call in the journal. The number counts up by one from each to the next, and is never given again."""
 
     number: int
-    first: Answered
-    """As it was answered, or one like it before"""
-    again: tuple[datetime, float] | None = None
-    """When it was answered, and in how many seconds, if that was one before"""
+    given: Answered | Repeated
+    times: tuple[float, datetime] | None = None
+    """In how many seconds it was given again, and when"""
 
     @property
     def answered(self) -> Answered:
         """Return how it was answered."""
-        if self.again is None:
-            return self.first
-        at, seconds = self.again
-        call = self.first.call and replace(self.first.call, at=at)
-        return replace(self.first, call=call, seconds=seconds, at=at)
+        if isinstance(self.given, Repeated):
+            return self.given.answered(*self.times or (0.0, datetime.now(UTC)))
+        return self.given
 
 
 class Journal:
@@ -156,7 +167,7 @@ class Journal:
             return
         at, good = datetime.now(UTC), self._entries["good"]
         for number, (repeated, seconds) in enumerate(given, self._count + 1):
-            good.append(Entry(number, repeated.answered, (at, seconds)))
+            good.append(Entry(number, repeated, (seconds, at)))
             self._count = number
 
     def get(self, number: int) -> Entry | None:
@@ -178,18 +189,22 @@ class Journal:
         """
         self._erased_at = time.monotonic()
         for sort, entries in self._entries.items():
-            kept = (entry for entry in entries if not _may_be_about(entry.answered, number))
+            kept = (entry for entry in entries if not _may_be_about(entry.given, number))
             self._entries[sort] = deque(kept, entries.maxlen)
 
 
-def _may_be_about(answered: Answered, number: PhoneNumber) -> bool:
-    call, knowledge = answered.call, answered.decision.knowledge
+def _may_be_about(given: Answered | Repeated, number: PhoneNumber) -> bool:
+    if isinstance(given, Repeated):
+        return number == given.caller or _holds(unpack(given.kept).contact, number)
+    call, knowledge = given.call, given.decision.knowledge
     if call is None:
         return False
     if number == call.caller or call.heard.keyed or call.heard.said:
         return True
     contact = knowledge.situation.contact if knowledge else None
-    if contact is None:
-        return False
-    texts = [*contact.numbers, *map(as_text, contact.fields.values())]
-    return call.step > 1 or any(number.found_in(texts))
+    return contact is not None and (call.step > 1 or _holds(contact, number))
+
+
+def _holds(contact: Contact | None, number: PhoneNumber) -> bool:
+    texts = [*contact.numbers, *map(as_text, contact.fields.values())] if contact is not None else []
+    return any(number.found_in(texts))

@@ -103,9 +103,9 @@ class Way:
     rule: str = ""
 
 
-def by_rules(knowledge: Knowledge, routing: Routing) -> Way:
-    """Return where the first rule that matches leads, or else [routing]."""
-    chosen = choose(knowledge.situation, routing.rules)
+def by_rules(knowledge: Knowledge, routing: Routing, rules: Sequence[Rule] | None = None) -> Way:
+    """Return where the first rule that matches leads, or else [routing]; of its `rules`, where they are given."""
+    chosen = choose(knowledge.situation, routing.rules if rules is None else rules)
     if chosen is None:
         return Way(routing.target_for(knowledge.otherwise), knowledge.otherwise, routing.manner)
     rule, goal = chosen

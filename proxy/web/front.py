@@ -98,7 +98,8 @@ class ShortWay(LimitedConnection):
         may_be_repeated = READY in request and self._is_all_answered() and not request.body_exists
         if may_be_repeated and _is_one_head(self._asked) and isinstance(resp, web.Response):
             answers, ready = request[READY]
-            ready.before_date, ready.behind_date = _around_the_date(request, resp)
+            before, ready.behind_date = _around_the_date(request, resp)
+            ready.before_date = _shared(before)
             ready.closes = not resp.keep_alive
             answers.keep(self._asked, ready)
         self._asked = b""
@@ -127,7 +128,7 @@ class ShortWay(LimitedConnection):
         self._next_keepalive_close_time = began + KEEP_ALIVE
         if ready.closes:
             self.force_close()
-        listener.repeat(ready.repeated, time.monotonic() - began)
+        listener.repeat(ready, time.monotonic() - began)
         return True
 
 
@@ -144,6 +145,12 @@ def _around_the_date(request: web.BaseRequest, resp: web.Response) -> tuple[byte
     ]
     before, _, behind = "\r\n".join([*head, "\r\n"]).partition(resp.headers["Date"])
     return before.encode(), behind.encode() + cast(bytes, resp.body)
+
+
+@lru_cache(100)
+def _shared(head: bytes) -> bytes:
+    """Return the first such head: many answers have the same, which need not be there for each."""
+    return head
 
 
 @lru_cache(1)

@@ -97,7 +97,7 @@ class SwitchListener:
         started = time.perf_counter()
         answering = self.answering
         call: Call | None = None
-        kept: object = None
+        kept: bytes | None = None
         spoken = ""
         body = self._default()
         try:
@@ -134,7 +134,7 @@ class SwitchListener:
         if not self._repeated:
             asyncio.get_running_loop().call_soon(self._tell_repeated, time.monotonic() - seconds)
         self._repeated.append((repeated, seconds))
-        self._spoken = repeated.answered.dialect
+        self._spoken = repeated.dialect
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:
         """Answer a request that is not HTTP enough to be read, or that failed outside of `answer`."""

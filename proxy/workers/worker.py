@@ -21,7 +21,7 @@ from proxy.config.load import Configuration, load
 from proxy.detached import detach
 from proxy.errors import ProxyError
 from proxy.figures import Repetitions
-from proxy.journal import Answered, Entry, Repeated
+from proxy.journal import Answered, Repeated
 from proxy.keeping import Keeper
 from proxy.model import Asked
 from proxy.observing import Watch
@@ -81,7 +81,7 @@ class Forwarding(Watch):
         super().__init__(lambda: math.inf)
         self.events: list[Event] = []
         self._repetitions = Repetitions()
-        self._last = deque[Entry](maxlen=MOST_TOLD)
+        self._last = deque[tuple[Repeated, float, datetime]](maxlen=MOST_TOLD)
         self.refused: Sequence[str] = ()
 
     def call_answered(self, answered: Answered) -> None:
@@ -92,13 +92,13 @@ class Forwarding(Watch):
         logs.calls_repeated(given)
         self._repetitions.add(given)
         at = datetime.now(UTC)
-        self._last += (Entry(0, repeated.answered, (at, seconds)) for repeated, seconds in given[-MOST_TOLD:])
+        self._last += ((repeated, seconds, at) for repeated, seconds in given[-MOST_TOLD:])
 
     def taken(self) -> list[Event]:
         """Return what is to be told, and have nothing left."""
         events, self.events = self.events, []
         if self._last:
-            last = [replace(entry.answered, routing=None) for entry in self._last]
+            last = [replace(each.answered(seconds, at), routing=None) for each, seconds, at in self._last]
             events.append(Again(self._repetitions, last))
             self._repetitions = Repetitions()
             self._last.clear()

@@ -676,3 +676,14 @@ def test_the_loop_is_uvloops_where_that_is_installed(monkeypatch: pytest.MonkeyP
     assert isinstance(other, asyncio.SelectorEventLoop)
     loop.close()
     other.close()
+
+
+async def test_an_address_of_the_operator_that_comes_when_all_ends_is_closed_again() -> None:
+    with socket.create_server(ANYWHERE) as taken:
+        port = taken.getsockname()[1]
+    server = Server(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}))
+    server._stopping.set()
+    await server._listen_to_the_operator(("127.0.0.1", port))
+    assert not is_open(port)
+    assert server._runners
+    await server.stop()

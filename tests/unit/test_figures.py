@@ -1,13 +1,13 @@
 """What is counted, and how the last half hour is told."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from proxy.figures import BOUNDS, LATEST, SLOT, SLOTS, Figures, Histogram, Repetitions, quantile_of
-from proxy.journal import Repeated
 from proxy.model import Asked, Outcome, Reason, Via
-from tests.unit.test_journal import answered
+from tests.unit.test_journal import answered, repeated
 
 
 def test_a_call_is_counted_by_what_became_of_it() -> None:
@@ -109,16 +109,14 @@ def test_since_when_a_source_is_left_alone_is_known_until_it_is_asked_again() ->
 
 def test_calls_that_are_answered_as_before_count_like_others() -> None:
     one_by_one, at_once, repetitions = Figures(), Figures(), Repetitions()
-    gold = answered(reason=Reason.RULE, via=Via.CACHE)
-    gold = replace(gold, decision=replace(gold.decision, rule="gold", line="sales"))
-    given = [(Repeated(gold), 0.0002), (Repeated(answered(via=Via.CACHE)), 0.03), (Repeated(gold), 0.0004)]
-    for repeated, seconds in given:
-        one_by_one.count_call(replace(repeated.answered, seconds=seconds), 1.5, 100)
+    given = [(repeated(line="sales"), 0.0002), (repeated(None), 0.03), (repeated(line="sales"), 0.0004)]
+    for each, seconds in given:
+        one_by_one.count_call(each.answered(seconds, datetime.now(UTC)), 1.5, 100)
     repetitions.add(given)
     at_once.count_repetitions(repetitions, 100)
     for figures in (one_by_one, at_once):
         assert figures.calls == {(Reason.RULE, Via.CACHE): 2, (Reason.NO_RULE, Via.CACHE): 1}
-        assert figures.rules == {("sales", "gold"): 2}
+        assert figures.rules == {("sales", "all"): 2}
         assert figures.durations.counts == repetitions.durations.counts
         assert figures.durations.seconds == pytest.approx(0.0306)
         (slot,) = figures.slots

@@ -8,6 +8,8 @@ import pytest
 
 from proxy.actions import Transfer
 from proxy.adapter import Contact
+from proxy.entry import Entry as CacheEntry
+from proxy.entry import pack
 from proxy.journal import Answered, Journal, Repeated
 from proxy.model import Call, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, parse_number
@@ -18,7 +20,8 @@ from proxy.target import Target
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, call
 
 QUEUE = Target("queue", "200")
-ROUTING = Routing(QUEUE, QUEUE, QUEUE, QUEUE, (Rule("all", TargetTemplate.parse("queue/201")),))
+RULE = Rule("all", TargetTemplate.parse("queue/201"))
+ROUTING = Routing(QUEUE, QUEUE, QUEUE, QUEUE, (RULE,))
 
 
 def answered(
@@ -32,6 +35,13 @@ def answered(
     standing = Standing.KNOWN if contact else Standing.UNKNOWN
     knowledge = Knowledge(Situation(rang, standing, contact), Reason.NO_RULE, via)
     return Answered(rang, Decision(Transfer(QUEUE), reason, via, heard=heard, knowledge=knowledge), 0.01, ROUTING)
+
+
+def repeated(rule: Rule | None = RULE, line: str = "") -> Repeated:
+    """Return an answer that is given again: to the rule's target, or to [routing]'s."""
+    routing = replace(ROUTING, line=line)
+    kept = pack(CacheEntry(AHMET, 1.0, 2.0))
+    return Repeated(NUMBER, kept, routing, rule, Reason.RULE if rule else Reason.NO_RULE, "musteri-tanima")
 
 
 def numbers(journal: Journal) -> list[int]:
@@ -195,26 +205,45 @@ def test_calls_that_were_answered_as_before_are_kept_with_their_own_times() -> N
     journal = Journal()
     first = answered(via=Via.CACHE)
     journal.add(first)
-    journal.add_repeated([(Repeated(first), 0.0002), (Repeated(first), 0.0003)], time.monotonic())
+    journal.add_repeated([(repeated(), 0.0002), (repeated(), 0.0003)], time.monotonic())
     journal.add(answered(reason=Reason.CRM_FAILED))
     assert numbers(journal) == [4, 3, 2, 1]
     entry = journal.get(3)
     assert entry is not None
     again = entry.answered
-    assert again.seconds == 0.0003
+    assert (again.seconds, again.dialect, again.sort) == (0.0003, "musteri-tanima", "good")
     assert again.call is not None
     assert again.call.at == again.at > first.at
-    assert again.decision is first.decision
-    assert again.explanation() == first.explanation()
+    assert again.decision == Decision(Transfer(Target("queue", "201")), Reason.RULE, Via.CACHE, "all")
+    explanation = again.explanation()
+    assert explanation is not None
+    assert explanation.knowledge.situation.contact == AHMET
+    assert [each.outcome for each in explanation.considered] == ["matched"]
+
+
+def test_one_that_no_rule_matched_is_told_as_such() -> None:
+    told = repeated(None, "sales").answered(0.1, datetime.now(UTC)).decision
+    assert told == Decision(Transfer(QUEUE, "Ahmet Yılmaz"), Reason.NO_RULE, Via.CACHE, line="sales")
 
 
 def test_none_that_were_answered_before_an_erase_are_kept() -> None:
     journal = Journal()
     since = time.monotonic()
     journal.forget(NUMBER)
-    journal.add_repeated([(Repeated(answered()), 0.0002)], since)
+    journal.add_repeated([(repeated(), 0.0002)], since)
     assert len(journal) == 0
-    journal.add_repeated([(Repeated(answered()), 0.0002)], time.monotonic())
+    journal.add_repeated([(repeated(), 0.0002)], time.monotonic())
+    journal.forget(OTHER_NUMBER)
     assert len(journal) == 1
     journal.forget(NUMBER)
     assert len(journal) == 0
+
+
+def test_one_of_a_contact_that_has_the_number_goes_with_it() -> None:
+    for contact in (Contact("Ayşe", numbers=("0532 111 22 33",)), Contact("Ayşe", {"mobile": OTHER_NUMBER.national})):
+        journal = Journal()
+        given = replace(repeated(), kept=pack(CacheEntry(contact, 1.0, 2.0)))
+        nobody = replace(repeated(), kept=pack(CacheEntry(None, 1.0, 2.0)))
+        journal.add_repeated([(given, 0.0002), (nobody, 0.0002)], time.monotonic())
+        journal.forget(OTHER_NUMBER)
+        assert numbers(journal) == [2]

@@ -13,13 +13,14 @@ from proxy import logs
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered
 from proxy.model import Asked, Call, Outcome, Reason, Via
 from proxy.phone import parse_caller
 from proxy.routing import Decision
 from proxy.snapshot import SnapshotError
 from proxy.target import Target
 from proxy.upstream import Guarded
+from tests.unit.test_journal import repeated
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -369,9 +370,9 @@ MOMENT = "2026-11-23T09:00:00.123456Z"
 
 
 def test_calls_that_were_answered_as_before_have_a_line_each_with_its_own_time(stream: io.StringIO) -> None:
-    repeated = Repeated(answered("05301234567"))
-    logs.calls_repeated([(repeated, 0.0002), (repeated, 0.0345)])
-    logs.calls_repeated([(repeated, 1.5)])
+    given = repeated()
+    logs.calls_repeated([(given, 0.0002), (given, 0.0345)])
+    logs.calls_repeated([(given, 1.5)])
     assert [line["ms"] for line in lines(stream)] == [0.2, 34.5, 1500.0]
     assert {line["caller"] for line in lines(stream)} == {"+90********67"}
 
@@ -379,8 +380,7 @@ def test_calls_that_were_answered_as_before_have_a_line_each_with_its_own_time(s
 def test_at_a_terminal_they_are_lines_for_a_person() -> None:
     terminal = Terminal()
     logs.set_up(terminal)
-    repeated = Repeated(answered("05301234567"))
-    logs.calls_repeated([(repeated, 0.0345)] * 2)
+    logs.calls_repeated([(repeated(), 0.0345)] * 2)
     first, second = terminal.getvalue().splitlines()
     assert "34.5" in first
     assert "+90********67" in second

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer
 
-from proxy.actions import Transfer
-from proxy.journal import Answered, Repeated
+from proxy.journal import Repeated
 from proxy.model import Reason
-from proxy.routing import Decision
+from proxy.routing import Routing
 from proxy.target import Target
 from proxy.web.connections import LimitedServer
 from proxy.web.front import SwitchServer
 from proxy.web.ready import READY, Ready, ReadyAnswers
+from tests.unit.fakes import NUMBER
 
 ANSWER = b'{"target": "queue/200"}'
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -76,12 +76,24 @@ class Answers:
         return response
 
 
+QUEUE = Target("queue", "200")
+ROUTING = Routing(QUEUE, QUEUE, QUEUE, QUEUE)
+KEPT = b"the same"
+
+
+class AlwaysReady(ReadyAnswers):
+    """Answers that are right for ever."""
+
+    def kept(self, number: str) -> bytes:
+        return KEPT
+
+
 class OnTheShortWay(Answers):
     """The same, and whatever was answered may be given again, when it is let."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = ReadyAnswers()
+        self.store = AlwaysReady()
         self.repeated = 0
 
     @property
@@ -89,10 +101,9 @@ class OnTheShortWay(Answers):
         return self.store if self.may_answer.is_set() else ReadyAnswers()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        decision = Decision(Transfer(Target("queue", "200")), Reason.NO_RULE)
         if self.body is ANSWER:
-            repeated = Repeated(Answered(None, decision, 0.0))
-            request[READY] = (self.ready, Ready(repeated, "", None, math.inf, None, request.remote))
+            ready = Ready(NUMBER, KEPT, ROUTING, None, Reason.NO_RULE, "", until=math.inf, peer=request.remote)
+            request[READY] = (self.ready, ready)
         return await super().answer(request)
 
     def repeat(self, repeated: Repeated, seconds: float) -> None:

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from proxy import tracing
-from proxy.cache import Entry
 from proxy.deployment import Deployment
+from proxy.entry import Entry, pack
 from proxy.journal import Answered, Repeated
 from proxy.model import Reason, Via
 from proxy.phone import Withheld
@@ -146,16 +146,18 @@ async def test_it_is_told_with_the_time_that_it_took(switch: Switch) -> None:
         await connection.ask()
     assert await switch.told() == (2, 3)
     (repeated,) = {id(each): each for each in switch.repeated}.values()
-    assert repeated.answered.decision == switch.answered[1].decision
-    assert repeated.answered.decision.via is Via.CACHE
+    again, before = repeated.answered(0.1, switch.answered[1].at), switch.answered[1]
+    assert again.decision == before.decision
+    assert again.decision.via is Via.CACHE
+    assert (again.dialect, again.routing, again.explanation()) == (before.dialect, before.routing, again.explanation())
     assert all(0 < seconds < 5 for seconds in switch.seconds)
     assert all(began < since < time.monotonic() for since in switch.since)
 
 
 async def test_several_at_once_are_told_together(switch: Switch) -> None:
-    repeated = Repeated(switch.answered[1])
-    switch.listener.repeat(repeated, 0.1)
-    switch.listener.repeat(repeated, 0.2)
+    (answer,) = switch.deployment.answering.ready.values()
+    switch.listener.repeat(answer, 0.1)
+    switch.listener.repeat(answer, 0.2)
     await switch.told()
     assert (switch.seconds, len(switch.since)) == ([0.1, 0.2], 1)
 
@@ -402,11 +404,13 @@ async def test_a_bug_on_the_short_way_costs_no_call(switch: Switch) -> None:
 
 def test_what_was_decided_without_a_number_or_by_nothing_is_never_ready() -> None:
     deployment = Deployment(configured(FakeAdapter(AHMET)))
-    ready = deployment.answering.ready
-    given = answered(via=Via.CACHE)
-    assert ready.made_of(given, None) is not None
+    ready, given = deployment.answering.ready, answered(via=Via.CACHE)
+    deployment.directory.cache.put(NUMBER.e164, Entry(AHMET, 1.0, 2.0))
+    kept = ready.kept(NUMBER.e164)
+    assert kept is not None
+    assert ready.made_of(given, kept) is not None
     for other in (replace(given, call=None), replace(given, routing=None), answered(via=Via.CRM)):
-        assert ready.made_of(other, None) is None
-    assert ready.made_of(answered(Withheld(), via=Via.CACHE), None) is None
-    assert ready.made_of(given, AHMET) is None, "something else is kept meanwhile"
-    assert ReadyAnswers().made_of(given, None) is None
+        assert ready.made_of(other, kept) is None
+    assert ready.made_of(answered(Withheld(), via=Via.CACHE), kept) is None
+    assert ready.made_of(given, pack(Entry(AHMET, 1.0, 3.0))) is None, "something else is kept meanwhile"
+    assert ReadyAnswers().made_of(given, kept) is None

@@ -19,7 +19,6 @@ from proxy.config import load
 from proxy.errors import ProxyError
 from proxy.figures import Repetitions
 from proxy.gauges import OneSource
-from proxy.journal import Repeated
 from proxy.model import Asked, Reason, Via
 from proxy.upstream import Guarded
 from proxy.web import sockets
@@ -29,7 +28,7 @@ from proxy.workers.supervisor import Supervisor
 from proxy.workers.together import summed
 from proxy.workers.worker import Again
 from tests.unit.fakes import AHMET, NUMBER
-from tests.unit.test_journal import answered
+from tests.unit.test_journal import answered, repeated
 from tests.unit.workers.crews import FakeProcess, FakeWorkers, gauges, until
 
 TOML = """
@@ -142,11 +141,11 @@ async def test_what_workers_tell_is_counted_and_kept(run: Run) -> None:
 
 async def test_so_is_what_was_answered_as_before(run: Run) -> None:
     repetitions, given = Repetitions(), replace(answered(via=Via.CACHE), routing=None)
-    repetitions.add([(Repeated(given), 0.0002)] * 5)
+    repetitions.add([(repeated(), 0.0002)] * 5)
     run.one_tells(Again(repetitions, [given, given]))
     figures, journal = run.operation.figures, run.operation.journal
     await until(lambda: len(journal) == 2)
-    assert figures.calls == {(Reason.NO_RULE, Via.CACHE): 5}
+    assert figures.calls == {(Reason.RULE, Via.CACHE): 5}
     assert all(entry.answered.routing is not None for entry in journal.entries())
 
 

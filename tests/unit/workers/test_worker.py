@@ -21,9 +21,9 @@ from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
 from proxy.gauges import Gauges
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered
 from proxy.keeping import Keeper
-from proxy.model import Asked, Contact, Via
+from proxy.model import Asked, Contact
 from proxy.snapshot import Caps, Snapshot, SnapshotError
 from proxy.upstream import Guarded
 from proxy.web.operated import Erased, Question
@@ -31,7 +31,7 @@ from proxy.workers import worker as module
 from proxy.workers.link import Link
 from proxy.workers.worker import MOST_TOLD, Again, Forwarding, Orders, Reading, Ready, Worker, main, work
 from tests.unit.fakes import AHMET, NUMBER
-from tests.unit.test_journal import answered
+from tests.unit.test_journal import answered, repeated
 
 TOML = b"""
 [switch]
@@ -187,10 +187,10 @@ def test_what_happens_is_written_and_kept_to_be_told(lines: list[tuple[Any, ...]
 
 
 def test_of_answers_that_are_given_again_all_are_counted_and_the_last_are_told(lines: list[tuple[Any, ...]]) -> None:
-    watch, repeated = Forwarding(), Repeated(answered(via=Via.CACHE))
+    watch, given = Forwarding(), repeated()
     assert watch.taken() == []
-    watch.calls_repeated([(repeated, 0.0002)] * 30, 1.0)
-    watch.calls_repeated([(repeated, 0.0003)] * (MOST_TOLD - 10), 1.0)
+    watch.calls_repeated([(given, 0.0002)] * 30, 1.0)
+    watch.calls_repeated([(given, 0.0003)] * (MOST_TOLD - 10), 1.0)
     watch.bug("crm", RuntimeError())
     bug, again = watch.taken()
     assert bug == "bug"
