@@ -76,7 +76,7 @@ def serving(file: Path) -> Serving:
 
 def written_events() -> dict[str, tuple[str, set[str]]]:
     """Return each event that is logged, with its level and its fields, out of the source."""
-    tree = ast.parse((ROOT / "proxy" / "logs.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "proxy" / "logs" / "__init__.py").read_text(encoding="utf-8"))
     found: dict[str, tuple[str, set[str]]] = {}
     for function in [node for node in tree.body if isinstance(node, ast.FunctionDef)]:
         texts: dict[str, list[str]] = {}
