@@ -381,6 +381,8 @@ def test_at_a_terminal_they_are_lines_for_a_person() -> None:
     terminal = Terminal()
     logs.set_up(terminal)
     logs.calls_repeated([(repeated(), 0.0345)] * 2)
-    first, second = terminal.getvalue().splitlines()
+    logs.call_answered(answered("05301234567"))
+    first, second, third = terminal.getvalue().splitlines()
     assert "34.5" in first
     assert "+90********67" in second
+    assert "12.3" in third
