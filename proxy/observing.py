@@ -24,11 +24,12 @@ class Watch:
         """Return those of a deployment."""
         return Observers(self.source_asked, self.source_guarded, self.bug)
 
-    def call_answered(self, answered: Answered) -> None:
-        """Take note of a call, after its answer is out."""
-        logs.call_answered(answered)
+    def call_answered(self, answered: Answered) -> str:
+        """Take note of a call, after its answer is out; return what the log has of it, but for the times."""
+        line = logs.call_answered(answered)
         self.figures.count_call(answered, self._last_moment(), time.monotonic())
         self.journal.add(answered)
+        return line
 
     def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:
         """Take note of calls that were answered as before, in so many seconds each, the first of them `since`."""

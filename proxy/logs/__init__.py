@@ -69,13 +69,15 @@ def listening(host: str, port: int) -> None:
     log.info("listening", host=host, port=port)
 
 
-def call_answered(answered: Answered) -> None:
-    """Write the line of one call."""
+def call_answered(answered: Answered) -> str:
+    """Write the line of one call, and return what of it stays the same when that is repeated; empty when unknown."""
     lines = _json_lines()
     if lines is None:
         log.info("call", **answered.told())
-    else:
-        lines.write([_line(_head(), _but_for_times(answered), answered.seconds)])
+        return ""
+    rest = _but_for_times(answered)
+    lines.write([_line(_head(), rest, answered.seconds)])
+    return rest
 
 
 def calls_repeated(given: Sequence[tuple[Repeated, float]]) -> None:

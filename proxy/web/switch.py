@@ -17,7 +17,7 @@ from proxy.tracing import span
 from proxy.web.access import Access
 from proxy.web.front import SwitchServer
 from proxy.web.listener import JSON_HEADERS
-from proxy.web.ready import READY, ReadyAnswers
+from proxy.web.ready import READY, Ready, ReadyAnswers
 
 CONNECTIONS = 2000
 """Connections at the most, unless told otherwise."""
@@ -56,15 +56,15 @@ class Answering:
 class SwitchListener:
     """Answers HTTP requests. Every answer is 200 with a valid target, at any path, method or error.
 
-    `observe` is told of each answer after it was sent, or `observe_repeated` of some that are given again, with the
-    seconds that each took, and since when; `on_bug` of errors that nobody raised on purpose. `answering` and
-    `connections` may be changed while it runs.
+    `observe` is told of each answer after it was sent, and may return what the log has of it; `observe_repeated` of
+    some that are given again, with the seconds that each took, and since when; `on_bug` of errors that nobody raised
+    on purpose. `answering` and `connections` may be changed while it runs.
     """
 
     def __init__(
         self,
         answering: Answering,
-        observe: Callable[[Answered], None],
+        observe: Callable[[Answered], str | None],
         on_bug: Callable[[str, BaseException], None],
         connections: int = CONNECTIONS,
         observe_repeated: Callable[[Sequence[tuple[Repeated, float]], float], None] = lambda _, __: None,
@@ -123,10 +123,12 @@ class SwitchListener:
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
             decision = answering.router.fall_back(Reason.BUG)
-        answered = self._tell(call, decision, started, spoken)
-        if kept is not None and (ready := answering.ready.made_of(answered, kept)) is not None:
+        answered = self._answered(call, decision, started, spoken)
+        ready = answering.ready.made_of(answered, kept) if kept is not None else None
+        if ready is not None:
             ready.peer, ready.bucket = request.remote, answering.access.bucket(request.remote, request.headers)
             request[READY] = (answering.ready, ready)
+        self._tell(answered, ready)
         return web.Response(body=body, headers=JSON_HEADERS)
 
     def repeat(self, repeated: Repeated, seconds: float) -> None:
@@ -142,7 +144,7 @@ class SwitchListener:
             self._on_bug("listener", exc)
         answering = self.answering
         decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
-        self._tell(None, decision, time.perf_counter())
+        self._tell(self._answered(None, decision, time.perf_counter()))
         response = web.Response(body=self._default(), headers=JSON_HEADERS)
         response.force_close()
         return response
@@ -152,11 +154,19 @@ class SwitchListener:
         defaults = self.answering.defaults
         return defaults.get(self._spoken) or defaults[self.answering.dialects[-1].name]
 
-    def _tell(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> Answered:
+    def _answered(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> Answered:
         routing = self.answering.router.routing_of(call)
-        answered = Answered(call, decision, time.perf_counter() - started, routing, spoken)
-        asyncio.get_running_loop().call_soon(self._observe, answered)  # after the answer has been written
-        return answered
+        return Answered(call, decision, time.perf_counter() - started, routing, spoken)
+
+    def _tell(self, answered: Answered, ready: Ready | None = None) -> None:
+        """Tell of an answer when it has been written."""
+
+        def tell() -> None:
+            line = self._observe(answered)
+            if ready is not None:
+                ready.line = line or ""
+
+        asyncio.get_running_loop().call_soon(tell)
 
     def _tell_repeated(self, since: float) -> None:
         given, self._repeated = self._repeated, []

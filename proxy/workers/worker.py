@@ -84,9 +84,9 @@ class Forwarding(Watch):
         self._last = deque[tuple[Repeated, float, datetime]](maxlen=MOST_TOLD)
         self.refused: Sequence[str] = ()
 
-    def call_answered(self, answered: Answered) -> None:
-        logs.call_answered(answered)
+    def call_answered(self, answered: Answered) -> str:
         self.events.append(replace(answered, routing=None))
+        return logs.call_answered(answered)
 
     def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:  # noqa: ARG002 - the watch's
         logs.calls_repeated(given)
