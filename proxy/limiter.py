@@ -1,9 +1,8 @@
 """How often somebody may do something: a bucket of tokens for each. Pure; the caller brings the time, in seconds."""
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from ipaddress import IPv4Address, IPv6Address
-
-from cachetools import LRUCache
 
 BUCKETS = 10_000
 """Of whom so many are remembered; then the one that has been quiet longest is forgotten, and so begins anew."""
@@ -21,8 +20,9 @@ class Limiter:
     def __init__(self, rate: float, burst: int, size: int = BUCKETS) -> None:
         self.rate = rate
         self.burst = burst
-        self._buckets: LRUCache[Hashable, tuple[float, float]] = LRUCache(size)
-        """Tokens left, and when"""
+        self._size = size
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        """Tokens left, and when; the one that has been quiet longest comes first"""
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -33,6 +33,9 @@ class Limiter:
         tokens = min(self.burst, tokens + max(0.0, now - since) * self.rate)
         admitted = tokens >= 1
         self._buckets[who] = (tokens - admitted, now)
+        self._buckets.move_to_end(who)
+        if len(self._buckets) > self._size:
+            self._buckets.popitem(last=False)
         return admitted
 
     def give_back(self, who: Hashable) -> None:

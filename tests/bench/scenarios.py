@@ -46,10 +46,10 @@ def both(folder: Path, source: str, known: int = 0) -> tuple[Server, Server]:
     return Tanima(folder, source, known=known), Tanima(folder, source, uvloop=True, known=known)
 
 
-def known_to(*servers: Server, callers: int = CALLERS) -> None:
+def known_to(*servers: Server, callers: int = CALLERS, closes: bool = False) -> None:
     """Have all callers in the caches, and look at each answer."""
     for server in servers:
-        heard = ask(server.port, Questions(turn=callers), calls=callers)
+        heard = ask(server.port, Questions(turn=callers, closes=closes), calls=callers)
         if heard.wrong or heard.calls < callers:
             raise SystemExit(f"{server.name}: {heard}")
 
@@ -66,6 +66,7 @@ def hits(bench: Bench) -> dict[str, Any]:
         limit = nginx(folder, slow.port, caches=False)
         with all_of(bare(), *tanimas, *peers, *caches, limit) as servers:
             known_to(*servers)
+            known_to(*tanimas, closes=True)  # to the others it is the same question
             before = seen_by(slow)["asked"]
             ours = [server for server in servers if server.name.startswith(("aiohttp", "tanima"))]
             found = {
