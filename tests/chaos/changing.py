@@ -1,6 +1,7 @@
 """P18, P19: another configuration while it runs, and a number that must be forgotten."""
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proxy.detached import detach
+from proxy.phone import parse_number
 from proxy.testing import HttpCrm
 from proxy.testing.behaviours import answers_late
 from tests.chaos.load import Heard, Switch, bad_ones, number
@@ -127,9 +129,13 @@ async def a_number_is_forgotten(world: World) -> Seen:
             heard = await switch.flat_out(callers, lines=1)
             seen.must(heard[2].said == DEFAULT, "what was erased from the file is in it")
             seen.must(all(one.said == KNOWN for one in heard[3:]), "others were erased too")
-    seen.figure("erased from the cache, from the snapshot of a killed server, and from the file of none")
-    seen.figure("there is no journal yet")
+    seen.figure("erased from cache and journal, from the snapshot of a killed server, and from the file of none")
     return seen
+
+
+def masked(text: str) -> str:
+    """Return a number as the journal has it."""
+    return str(parse_number(text, "TR"))
 
 
 async def _of_a_running_server(asked: HttpCrm, switch: Switch, folder: Path, seen: Seen) -> None:
@@ -137,6 +143,10 @@ async def _of_a_running_server(asked: HttpCrm, switch: Switch, folder: Path, see
     config = str(folder / "config.toml")
     told = await run("erase", number(0), "--config", config)
     seen.must(told.code == 0, "erase fails")
+    journal = await run("journal", "--json", "--config", config)
+    kept = {json.loads(line)["caller"] for line in journal.out.splitlines()}
+    seen.must(masked(number(0)) not in kept, "the journal has calls of an erased number")
+    seen.must(masked(number(2)) in kept, "the journal has lost others' calls")
     gate = Gate(is_well)
     asked.behaviour = gate.behave
     await run("erase", number(1), "--config", config)
