@@ -71,7 +71,7 @@ unit: $(VENV)/dev.stamp
 	$(call kept,unit,$(BIN)/python -m pytest tests/unit -q --cov --cov-config=tests/unit/coverage.toml)
 
 components: $(VENV)/dev.stamp
-	$(call kept,components,$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring bench))
+	$(call kept,components,$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit e2e readme browser monitoring bench recipes))
 
 end-to-end: $(VENV)/dev.stamp
 	$(call kept,end-to-end,$(BIN)/python -m pytest tests/e2e tests/bench --ignore=tests/e2e/test_promises.py \
@@ -79,7 +79,7 @@ end-to-end: $(VENV)/dev.stamp
 
 promises: $(VENV)/dev.stamp
 	$(call kept,promises,$(BIN)/python -m pytest tests/e2e/test_promises.py $(BESIDE) tests/readme tests/browser \
-		tests/monitoring tests/e2e/test_logs_of_all_servers.py)
+		tests/monitoring tests/recipes tests/e2e/test_logs_of_all_servers.py)
 
 parts:
 	@$(MAKE) --no-print-directory -j1 lint unit components
