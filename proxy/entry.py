@@ -89,7 +89,7 @@ def join(  # noqa: PLR0913, PLR0917 - all that an entry has, and called by the m
     stale_until: float,
     refresh_from: float = math.inf,
     recheck_from: float = -math.inf,
-    ambiguous: bool = False,  # noqa: FBT001, FBT002 - likewise
+    ambiguous: bool = False,  # noqa: FBT001, FBT002 - a value, as the others
 ) -> bytes:
     """Return a packed entry with these times, and the bytes of a contact out of another."""
     if refresh_from == math.inf and recheck_from == -math.inf:

@@ -60,7 +60,7 @@ def set_up() -> None:
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - it is slow
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - optional
     except ImportError as exc:
         told = "is set, and OpenTelemetry is not installed - allowed: pip install 'tanima[tracing]', or without it"
         raise ConfigError([f"{' or '.join(ENDPOINTS)}: {told}"]) from exc
@@ -70,9 +70,9 @@ def set_up() -> None:
 def send_to(processor: Any) -> None:  # noqa: ANN401 - of an optional package
     """Send spans to a span processor of OpenTelemetry from now on."""
     from opentelemetry import propagate, trace  # noqa: PLC0415 - an optional package
-    from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
-    from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource  # noqa: PLC0415 - optional
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - optional
+    from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - optional
 
     named = Resource({SERVICE_NAME: "tanima", SERVICE_VERSION: version("tanima")})
     if os.environ.get("OTEL_SERVICE_NAME"):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from proxy.secret_files import is_readable_by_everybody
 
-SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - words
+SECRET_WORD = r"(?i:key|token|secret|passw|pwd|auth|session|signature|cookie|credential|webhook)"  # noqa: S105 - no secret
 
 SECRET_NAME = re.compile(SECRET_WORD)
 """Parameters and headers that are secrets, whatever else an adapter hides."""
