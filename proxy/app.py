@@ -19,7 +19,7 @@ from proxy.errors import ConfigError, DeadlineExceeded
 from proxy.following import changes, content_of
 from proxy.keeping import Keeper
 from proxy.observing import Watch
-from proxy.operating import Operation
+from proxy.operating import Operation, shown_of
 from proxy.upstream import Upstream
 from proxy.web.connections import LimitedServer
 from proxy.web.listener import Listener
@@ -216,13 +216,16 @@ class Server:
             raise ConfigError(problems)
 
     async def _change(self, configuration: Configuration) -> None:
+        loop, shown = asyncio.get_running_loop(), None
+        if "admin" in self.operation.listening:
+            shown = await loop.run_in_executor(self._reading, shown_of, configuration)  # or calls would wait for it
         old = self.deployment
         new = Deployment(configuration, self._watch.observers(), old)
         kept = {*old.upstreams.values()} & {*new.upstreams.values()}
         await new.open({*new.upstreams.values()} - kept)
         new.take_over()
         self.deployment = new
-        self.operation.change(new)
+        self.operation.change(new, shown)
         if self._listener is not None:
             self._listener.answering = new.answering
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
@@ -259,6 +262,7 @@ class Server:
         """Return it. In a thread: what pages are made with takes long to load, and calls are answered already."""
         from proxy.web.admin import AdminListener  # noqa: PLC0415 - in the thread, as its templates are slow to load
 
+        self.operation.shown()
         admin = self.deployment.settings.admin
         token, push_token = (each.get_secret_value() if each else None for each in (admin.token, admin.push_token))
         return AdminListener(self.operation, token, push_token, self._watch.bug)

@@ -174,12 +174,12 @@ class Journal:
         """Return one entry, if it is still there."""
         return next((entry for entry in self.entries() if entry.number == number), None)
 
-    def entries(self, wanted: Callable[[Answered], bool] = lambda _: True) -> Iterator[Entry]:
-        """Yield the calls that are `wanted`, the latest first."""
+    def entries(self, wanted: Callable[[Answered], bool] | None = None) -> Iterator[Entry]:
+        """Yield the calls that are `wanted`, or all, the latest first."""
         latest_first = merge(
             *(reversed(entries) for entries in self._entries.values()), key=lambda entry: -entry.number
         )
-        return (entry for entry in latest_first if wanted(entry.answered))
+        return latest_first if wanted is None else (entry for entry in latest_first if wanted(entry.answered))
 
     def forget(self, number: PhoneNumber) -> None:
         """Drop what may be about the person with this number.

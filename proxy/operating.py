@@ -43,11 +43,11 @@ class Operation:
         self._testing = asyncio.Lock()
         self.change(deployment)
 
-    def change(self, deployment: Deployment) -> None:
-        """Go on with another deployment."""
+    def change(self, deployment: Deployment, shown: Shown | None = None) -> None:
+        """Go on with another deployment. What is `shown` of its configuration may have been made before."""
         self.deployment = deployment
         self._configured_at = time.time()
-        self._shown: Shown | None = None
+        self._shown = (deployment.configuration, shown) if shown is not None else None
 
     @property
     def region(self) -> str:
@@ -79,9 +79,10 @@ class Operation:
         )
 
     def shown(self) -> Shown:
-        if self._shown is None:  # with many rules it takes a while, and calls would wait
-            self._shown = shown(self.deployment.configuration)
-        return self._shown
+        configuration, there = self.deployment.configuration, self._shown
+        if there is None or there[0] is not configuration:  # takes a while with many rules or contacts: in a thread
+            there = self._shown = configuration, shown_of(configuration)
+        return there[1]
 
     async def cached(self, number: PhoneNumber) -> Cached | None:
         entry, now = self.deployment.directory.peek(number), time.monotonic()
@@ -152,7 +153,7 @@ def first(explanations: Mapping[Dialect, Explanation]) -> Explanation:
     return next(iter(explanations.values()))
 
 
-def shown(configuration: Configuration) -> Shown:
+def shown_of(configuration: Configuration) -> Shown:
     """Return what a person is shown of a configuration."""
     settings = ShownSettings(configuration)
     rules = [

@@ -21,6 +21,9 @@ _SECRET_IN_A_URL = re.compile(
     re.ASCII,
 )
 
+_NO_SECRET = frozenset({str, int, float, bool, type(None)})
+"""What most values are: they are looked through in no time."""
+
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
@@ -54,6 +57,8 @@ def secrets_in(model: BaseModel) -> Iterator[str]:
 
 
 def _secrets_at(name: str, node: object, *, declared: bool) -> Iterator[str]:
+    if type(node) in _NO_SECRET:
+        return
     if isinstance(node, SecretStr):
         text = node.get_secret_value()
         if "://" in text or name.endswith("url"):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from proxy import app, following, logs
+from proxy import app, following, logs, operating
 from proxy.app import Server, Start, serve
 from proxy.config import Configuration
 from proxy.errors import ConfigError
@@ -24,9 +24,11 @@ from proxy.following import content_of
 from proxy.journal import Answered
 from proxy.metrics import METRICS
 from proxy.model import Contact, Reason
+from proxy.operating import shown_of
 from proxy.phone import PhoneNumber
 from proxy.snapshot import SnapshotError
 from proxy.web import admin
+from proxy.web.operated import Shown
 from proxy.web.switch import SLACK
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
@@ -687,3 +689,31 @@ async def test_an_address_of_the_operator_that_comes_when_all_ends_is_closed_aga
     assert not is_open(port)
     assert server._runners
     await server.stop()
+
+
+async def test_what_the_operator_is_shown_of_a_configuration_is_made_where_no_call_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[str, bool]] = []
+
+    def noted(configuration: Configuration) -> Shown:
+        made.append((str(configuration.file), threading.current_thread() is threading.main_thread()))
+        return shown_of(configuration)
+
+    for module in (app, operating):
+        monkeypatch.setattr(module, "shown_of", noted)
+    with socket.create_server(ANYWHERE) as taken:
+        port = taken.getsockname()[1]
+    first, second = (
+        replace(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}), file=Path(name))
+        for name in ("first.toml", "second.toml")
+    )
+    server = Server(first, in_turn(second))
+    async with running(server), ClientSession() as session:
+        await until(lambda: is_open(port))
+        for file in (first.file, second.file):
+            async with session.get(f"http://127.0.0.1:{port}/configuration") as response:
+                assert str(file) in await response.text()
+            if file == first.file:
+                await server.reload()
+    assert made == [("first.toml", False), ("second.toml", False)]

@@ -77,7 +77,7 @@ async def calls(operated: Operated, visit: Visit) -> View:
     before = _number(visit.query.get("before", ""))
     tests = list(_tests(chosen))
     wanted: Wanted = lambda answered: all(test(answered) for test in tests)  # noqa: E731 - it is an argument
-    found = operated.journal.entries(wanted)
+    found = operated.journal.entries(wanted if tests else None)
     older = (entry for entry in found if before is None or entry.number < before)
     entries = list(islice(older, ON_A_PAGE + 1))
     shown, gauges = entries[:ON_A_PAGE], operated.gauges()
