@@ -114,7 +114,9 @@ class Deployment:
             trusted_proxies=switch.access.trusted_proxies,
             limiter=Limiter(switch.access.rate, switch.access.burst) if switch.access.rate else None,
         )
-        return Answering(switch.path, self.dialects, self.router, access, ReadyAnswers(self.directory))
+        return Answering(
+            switch.path, self.dialects, self.router, access, ReadyAnswers(self.directory, self.dialogues.memory)
+        )
 
     def unchanged(self, source: ConfiguredSource) -> Upstream | None:
         """Return the running source that is set up just like `source`; None when there is none."""

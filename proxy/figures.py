@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered, Given
 from proxy.model import Asked, Outcome, Reason, Via
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -99,9 +99,9 @@ class Repetitions:
     durations: Histogram = field(default_factory=Histogram)
     slowest: float = 0.0
 
-    def add(self, given: Iterable[tuple[Repeated, float]]) -> None:
-        """Add calls, with the seconds that each took."""
-        for repeated, seconds in given:
+    def add(self, given: Iterable[Given]) -> None:
+        """Add calls."""
+        for repeated, seconds, _ in given:
             rule = repeated.rule.name if repeated.rule is not None else ""
             self.kinds[repeated.reason, Via.CACHE, repeated.routing.line, rule] += 1
             self.durations.add(seconds)

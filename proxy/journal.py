@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from proxy.actions import Transfer
 from proxy.entry import unpack
 from proxy.model import FAILED_OPEN, Call, Contact, Finding, Outcome, Reason, Via, as_text
-from proxy.phone import PhoneNumber
+from proxy.phone import Caller, PhoneNumber
 from proxy.routing import Decision, Explanation, Routing, by_rules, learnt, put_through
 from proxy.rules import Rule, explain
 
@@ -80,7 +80,7 @@ class Answered:
         target = decision.action.target if isinstance(decision.action, Transfer) else None
         is_dialogue = call is not None and call.can_be_asked
         return {
-            "call_id": call_id_of(call) if call and is_dialogue else None,
+            "call_id": told_id(call.call_id) if call and is_dialogue else None,
             "step": call.step if call and is_dialogue else None,
             "heard": decision.heard and decision.heard.value,
             "asks": decision.step or None,
@@ -96,9 +96,9 @@ class Answered:
         }
 
 
-def call_id_of(call: Call) -> str | None:
+def told_id(call_id: str) -> str | None:
     """Return the switch's own id of a call, where it may be told."""
-    return call.call_id if _UUID.fullmatch(call.call_id) else None
+    return call_id if _UUID.fullmatch(call_id) else None
 
 
 @dataclass(slots=True)
@@ -114,30 +114,47 @@ class Repeated:
     reason: Reason
     dialect: str
     line: str = ""
-    """What the log has written of it, but for the times"""
+    """What the log has written of it, but for the times and the id"""
+    called: Caller | None = None
+    steps: frozenset[str] | None = None
+    """What the caller may be asked; None where it is no dialogue, of which this is the first question"""
 
-    def answered(self, seconds: float, at: datetime) -> Answered:
+    def answered(self, seconds: float, at: datetime, call_id: str = "") -> Answered:
         """Return the whole answer, as it was given at some time in so many seconds."""
-        call, entry = Call(self.caller, at), unpack(self.kept)
+        entry, may_ask = unpack(self.kept), self.steps is not None
+        call = Call(self.caller, at, self.called, call_id=call_id, can_be_asked=may_ask)
         knowledge = learnt(call, Finding(entry.contact, Via.CACHE, entry.ambiguous))
+        if self.steps:
+            knowledge = replace(knowledge, situation=replace(knowledge.situation, steps=self.steps))
         way = by_rules(knowledge, self.routing, () if self.rule is None else (self.rule,))
         return Answered(call, put_through(way, knowledge, self.routing), seconds, self.routing, self.dialect, at)
+
+
+class Given(NamedTuple):
+    """An answer that was given again."""
+
+    repeated: Repeated
+    seconds: float
+    """That it took"""
+    call_id: str = ""
+    """Of the call that it was given to"""
 
 
 class Entry(NamedTuple):
     """One call in the journal. The number counts up by one from each to the next, and is never given again."""
 
     number: int
-    given: Answered | Repeated
-    times: tuple[float, datetime] | None = None
-    """In how many seconds it was given again, and when"""
+    given: Answered | Given
+    at: datetime | None = None
+    """When it was given again"""
 
     @property
     def answered(self) -> Answered:
         """Return how it was answered."""
-        if isinstance(self.given, Repeated):
-            return self.given.answered(*self.times or (0.0, datetime.now(UTC)))
-        return self.given
+        if isinstance(self.given, Answered):
+            return self.given
+        repeated, seconds, call_id = self.given
+        return repeated.answered(seconds, self.at or datetime.now(UTC), call_id)
 
 
 class Journal:
@@ -161,13 +178,13 @@ class Journal:
         self._count += 1
         self._entries[answered.sort].append(Entry(self._count, answered))
 
-    def add_repeated(self, given: Iterable[tuple[Repeated, float]], since: float) -> None:
-        """Keep answers that were given again now, with the seconds that each took; none `since` before an erase."""
+    def add_repeated(self, given: Iterable[Given], since: float) -> None:
+        """Keep answers that were given again now; none `since` before an erase."""
         if since <= self._erased_at:
             return
         at, good = datetime.now(UTC), self._entries["good"]
-        for number, (repeated, seconds) in enumerate(given, self._count + 1):
-            good.append(Entry(number, repeated, (seconds, at)))
+        for number, one in enumerate(given, self._count + 1):
+            good.append(Entry(number, one, at))
             self._count = number
 
     def get(self, number: int) -> Entry | None:
@@ -193,9 +210,10 @@ class Journal:
             self._entries[sort] = deque(kept, entries.maxlen)
 
 
-def _may_be_about(given: Answered | Repeated, number: PhoneNumber) -> bool:
-    if isinstance(given, Repeated):
-        return number == given.caller or _holds(unpack(given.kept).contact, number)
+def _may_be_about(given: Answered | Given, number: PhoneNumber) -> bool:
+    if not isinstance(given, Answered):
+        repeated = given.repeated
+        return number == repeated.caller or _holds(unpack(repeated.kept).contact, number)
     call, knowledge = given.call, given.decision.knowledge
     if call is None:
         return False

@@ -7,7 +7,7 @@ from proxy import logs
 from proxy.deployment import Observers
 from proxy.errors import ProxyError
 from proxy.figures import Figures, Repetitions
-from proxy.journal import Answered, Journal, Repeated
+from proxy.journal import Answered, Given, Journal
 from proxy.model import Asked
 from proxy.upstream import Guarded
 
@@ -31,8 +31,8 @@ class Watch:
         self.journal.add(answered)
         return line
 
-    def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:
-        """Take note of calls that were answered as before, in so many seconds each, the first of them `since`."""
+    def calls_repeated(self, given: Sequence[Given], since: float) -> None:
+        """Take note of calls that were answered as before, the first of them `since`."""
         logs.calls_repeated(given)
         repetitions = Repetitions()
         repetitions.add(given)

@@ -21,13 +21,14 @@ from proxy.target import Target
 _KEY = token_bytes(32)
 
 Answers = Progress[Knowledge, "asyncio.Future[Decision]"]
+Calls = Memory[Knowledge, "asyncio.Future[Decision]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
     """What callers may be asked, and what is remembered of them."""
 
-    memory: Memory[Knowledge, "asyncio.Future[Decision]"]
+    memory: Calls
     guesses: Limiter
     """How often one caller may have a number looked up that was keyed"""
     steps: Mapping[str, Step] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class CallRouter:
         self._on_bug = on_bug
         self._dialogues = dialogues or Dialogues(Memory(_now), Limiter(0, 0))
         self._region = region
+        self._steps = frozenset(self._dialogues.steps)
 
     async def route(self, call: Call) -> Decision:
         """Return what becomes of the call. Never raises, and takes no longer than the deadline.
@@ -122,8 +124,7 @@ class CallRouter:
 
     def _as_of_now(self, knowledge: Knowledge, call: Call, progress: Answers) -> Knowledge:
         """Return what is known of a call with what has been keyed in it, and with what may be asked now."""
-        may_ask = self._may_ask(call, progress)
-        steps = frozenset(self._dialogues.steps.keys() - progress.times.keys()) if may_ask else frozenset()
+        steps = self._steps - progress.times.keys() if self._may_ask(call, progress) else frozenset()
         situation = replace(knowledge.situation, call=call, kept=dict(progress.kept), steps=steps)
         return replace(knowledge, situation=situation)
 
@@ -270,6 +271,14 @@ class CallRouter:
         return Decision(
             question, Reason.ASKED, knowledge.via, way.rule, step.name, heard, line=routing.line, knowledge=knowledge
         )
+
+
+def begun(decision: Decision) -> Answers:
+    """Return what a call has been through that was put through when it began."""
+    progress: Answers = Progress(decision.knowledge)
+    answer = progress.answers[1, Heard()] = asyncio.get_running_loop().create_future()
+    answer.set_result(decision)
+    return progress
 
 
 def _who_guesses(caller: Caller) -> bytes:

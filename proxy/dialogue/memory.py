@@ -23,6 +23,9 @@ MOST_TURNS = 32
 K = TypeVar("K")
 A = TypeVar("A")
 
+Known = tuple[str, Caller, Caller | None]
+"""By what a call is known: the switch's id, who calls, and the dialled number."""
+
 Turn = tuple[int, Heard]
 """One question of the switch: which one it is, and what came of the one before. The same again is a repetition."""
 
@@ -54,7 +57,7 @@ class Memory(Generic[K, A]):
     """
 
     def __init__(self, clock: Callable[[], float], calls: int = CALLS) -> None:
-        self._calls: OrderedDict[tuple[str, Caller, Caller | None], tuple[float, Progress[K, A]]] = OrderedDict()
+        self._calls: OrderedDict[Known, tuple[float, Progress[K, A] | Callable[[], Progress[K, A]]]] = OrderedDict()
         """Until when each is remembered; the one of which was heard last comes last"""
         self._most = calls
         self._clock = clock
@@ -67,15 +70,30 @@ class Memory(Generic[K, A]):
         """Return what a call has been through, which is nothing when it is new or forgotten. It can be written to."""
         key, now = (call.call_id, call.caller, call.called), self._clock()
         self._forget_old(now)
-        progress = self._calls.pop(key)[1] if key in self._calls else Progress()
-        self._calls[key] = (now + KEPT_FOR, progress)
-        if len(self._calls) > self._most:
-            self._calls.popitem(last=False)
+        _, known = self._calls.pop(key, (0.0, Progress[K, A]))
+        progress = known if isinstance(known, Progress) else known()
+        self._put(key, now, progress)
         return progress
+
+    def is_new(self, key: Known) -> bool:
+        """Tell whether nothing is remembered of a call."""
+        there = self._calls.get(key)
+        return there is None or there[0] <= self._clock()
+
+    def begin(self, key: Known, progress: Callable[[], Progress[K, A]]) -> None:
+        """Remember a new call. What it has been through is made when somebody asks again, which is rare."""
+        now = self._clock()
+        self._forget_old(now)
+        self._put(key, now, progress)
 
     def clear(self) -> None:
         """Forget all calls. Those under way are routed by what the switch says of them."""
         self._calls.clear()
+
+    def _put(self, key: Known, now: float, progress: Progress[K, A] | Callable[[], Progress[K, A]]) -> None:
+        self._calls[key] = (now + KEPT_FOR, progress)
+        if len(self._calls) > self._most:
+            self._calls.popitem(last=False)
 
     def _forget_old(self, now: float) -> None:
         while self._calls and next(iter(self._calls.values()))[0] <= now:

@@ -15,7 +15,7 @@ import structlog
 
 from proxy.breaker import State
 from proxy.errors import ProxyError, without_digits
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered, Given, told_id
 from proxy.logs.lines import Lines
 from proxy.model import Asked
 from proxy.upstream import Guarded
@@ -75,25 +75,25 @@ def call_answered(answered: Answered) -> str:
     if lines is None:
         log.info("call", **answered.told())
         return ""
-    rest = _but_for_times(answered)
-    lines.write([_line(_head(), rest, answered.seconds)])
+    call, rest = answered.call, _the_same(answered)
+    call_id = call.call_id if call and call.can_be_asked else ""
+    lines.write([_line(_head(), call_id, rest, answered.seconds)])
     return rest
 
 
-def calls_repeated(given: Sequence[tuple[Repeated, float]]) -> None:
-    """Write the lines of calls that were answered as before, in so many seconds each.
+def calls_repeated(given: Sequence[Given]) -> None:
+    """Write the lines of calls that were answered as before.
 
     Where lines are JSON they are what structlog would write; it takes twenty times as long for them.
     """
     lines, head, now = _json_lines(), _head(), datetime.now(UTC)
-    if lines is None:
-        for repeated, seconds in given:
-            log.info("call", **repeated.answered(seconds, now).told())
-        return
-    for repeated, seconds in given:
-        if not repeated.line:
-            repeated.line = _but_for_times(repeated.answered(seconds, now))
-    lines.write([_line(head, repeated.line, seconds) for repeated, seconds in given])
+    for repeated, seconds, call_id in given:
+        if lines is None:
+            log.info("call", **repeated.answered(seconds, now, call_id).told())
+        elif not repeated.line:
+            repeated.line = _the_same(repeated.answered(seconds, now))
+    if lines is not None:
+        lines.write([_line(head, call_id, repeated.line, seconds) for repeated, seconds, call_id in given])
 
 
 def source_asked(asked: Asked) -> None:
@@ -205,14 +205,15 @@ def _head() -> str:
     return f'{{"timestamp": "{moment}", "level": "info", "event": "call", '
 
 
-def _line(head: str, rest: str, seconds: float) -> str:
-    return f'{head}{rest}, "ms": {_ms(seconds)}}}'
+def _line(head: str, call_id: str, rest: str, seconds: float) -> str:
+    of_call = f'"call_id": "{call_id}", ' if call_id and told_id(call_id) else ""
+    return f'{head}{of_call}{rest}, "ms": {_ms(seconds)}}}'
 
 
-def _but_for_times(answered: Answered) -> str:
-    """Return what the line of a call has between its head and its milliseconds."""
+def _the_same(answered: Answered) -> str:
+    """Return what the line of a call has between its id and its milliseconds."""
     told = answered.told()
-    del told["ms"]
+    del told["call_id"], told["ms"]
     told = {key: value for key, value in told.items() if value is not None or key not in _OF_DIALOGUES}
     return _encode(_without_numbers(told))[1:-1]
 

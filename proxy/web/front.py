@@ -9,14 +9,14 @@ import asyncio
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Protocol
 
 from aiohttp import web
 
 from proxy.journal import Repeated
 from proxy.web.connections import KEEP_ALIVE, LimitedConnection, LimitedServer
 from proxy.web.listener import Listener
-from proxy.web.ready import READY, ReadyAnswers
+from proxy.web.ready import READY, ReadyAnswers, around_the_date
 
 LONGEST = 2048
 """Bytes of a request that is answered so."""
@@ -31,8 +31,8 @@ class Repeating(Listener, Protocol):
     def ready(self) -> ReadyAnswers:
         """Return the answers that are ready by the configuration that counts now."""
 
-    def repeat(self, repeated: Repeated, seconds: float) -> None:
-        """Take note that an answer was given again, in so many seconds."""
+    def repeat(self, repeated: Repeated, seconds: float, call_id: str) -> None:
+        """Take note that an answer was given again, in so many seconds, to a call with an id."""
 
 
 class SwitchServer(LimitedServer):
@@ -98,8 +98,7 @@ class ShortWay(LimitedConnection):
         may_be_repeated = READY in request and self._is_all_answered() and not request.body_exists
         if may_be_repeated and _is_one_head(self._asked) and isinstance(resp, web.Response):
             answers, ready = request[READY]
-            before, ready.behind_date = _around_the_date(request, resp)
-            ready.before_date = _shared(before)
+            ready.before_date, ready.behind_date = around_the_date(request, resp)
             ready.closes = not resp.keep_alive
             answers.keep(self._asked, ready)
         self._asked = b""
@@ -116,41 +115,23 @@ class ShortWay(LimitedConnection):
         began, listener = time.monotonic(), self._listener
         answers = listener.ready
         try:
-            ready = answers.get(data)
-            if ready is None or self._paused or not ready.is_right(self._peer, began, answers.kept):
+            ready, call_id = answers.find(data)
+            if ready is None or self._paused or not ready.is_right(self._peer, began, answers.kept, call_id):
                 return False
         except Exception as exc:  # noqa: BLE001 - a bug here must not cost a call that goes the whole way
             self._loop.call_exception_handler({"message": "the short way has a bug", "exception": exc})
             return False
-        answers.move_to_end(data)
         self._wire.write(b"".join((ready.before_date, _date(int(time.time())), ready.behind_date)))
         self._switch.has_answered(self)
         self._next_keepalive_close_time = began + KEEP_ALIVE
         if ready.closes:
             self.force_close()
-        listener.repeat(ready, time.monotonic() - began)
+        listener.repeat(ready, time.monotonic() - began, call_id)
         return True
 
 
 def _is_one_head(asked: bytes) -> bool:
     return len(asked) <= LONGEST and 0 <= asked.find(_END) == len(asked) - len(_END)
-
-
-def _around_the_date(request: web.BaseRequest, resp: web.Response) -> tuple[bytes, bytes]:
-    """Return what was sent before the date in an answer, and behind it."""
-    major, minor = request.version
-    head = [
-        f"HTTP/{major}.{minor} {resp.status} {resp.reason}",
-        *(f"{name}: {value}" for name, value in resp.headers.items()),
-    ]
-    before, _, behind = "\r\n".join([*head, "\r\n"]).partition(resp.headers["Date"])
-    return before.encode(), behind.encode() + cast(bytes, resp.body)
-
-
-@lru_cache(100)
-def _shared(head: bytes) -> bytes:
-    """Return the first such head: many answers have the same, which need not be there for each."""
-    return head
 
 
 @lru_cache(1)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from proxy.dialects import Dialect
-from proxy.journal import Answered, Repeated, call_id_of
+from proxy.journal import Answered, Given, Repeated, told_id
 from proxy.model import Call, Reason
 from proxy.router import CallRouter
 from proxy.routing import Decision
@@ -57,8 +57,8 @@ class SwitchListener:
     """Answers HTTP requests. Every answer is 200 with a valid target, at any path, method or error.
 
     `observe` is told of each answer after it was sent, and may return what the log has of it; `observe_repeated` of
-    some that are given again, with the seconds that each took, and since when; `on_bug` of errors that nobody raised
-    on purpose. `answering` and `connections` may be changed while it runs.
+    some that are given again, and since when; `on_bug` of errors that nobody raised on purpose. `answering` and
+    `connections` may be changed while it runs.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class SwitchListener:
         observe: Callable[[Answered], str | None],
         on_bug: Callable[[str, BaseException], None],
         connections: int = CONNECTIONS,
-        observe_repeated: Callable[[Sequence[tuple[Repeated, float]], float], None] = lambda _, __: None,
+        observe_repeated: Callable[[Sequence[Given], float], None] = lambda _, __: None,
     ) -> None:
         self.answering = answering
         self.connections = connections
         self._observe = observe
         self._observe_repeated = observe_repeated
-        self._repeated: list[tuple[Repeated, float]] = []
+        self._repeated: list[Given] = []
         self._on_bug = on_bug
         self._spoken = ""
         """The dialect of the last question"""
@@ -109,12 +109,12 @@ class SwitchListener:
             if request.method == "GET" and answering.access.is_question(request.path, answering.path):
                 call, spoken = dialect.parse(query, datetime.now(UTC)), dialect.name
                 if may_ask(request, answering):
-                    kept = answering.ready.kept_for(call)
+                    kept = answering.ready.kept_for(call) if len(query) == len(request.query) else None
                     self._spoken = dialect.name if is_asked else self._spoken
                     with span("call", request.headers) as told:
                         decision = await answering.router.route(call)
                         told.tell(caller=str(call.caller), reason=decision.reason.value, via=decision.via.value)
-                        told.tell(rule=decision.rule or None, call_id=call_id_of(call), step=call.step)
+                        told.tell(rule=decision.rule or None, call_id=told_id(call.call_id), step=call.step)
                 else:
                     decision = answering.router.refuse(call)
                 body = dialect.render(decision)
@@ -131,11 +131,11 @@ class SwitchListener:
         self._tell(answered, ready)
         return web.Response(body=body, headers=JSON_HEADERS)
 
-    def repeat(self, repeated: Repeated, seconds: float) -> None:
+    def repeat(self, repeated: Repeated, seconds: float, call_id: str = "") -> None:
         """Take note that an answer was given again."""
         if not self._repeated:
             asyncio.get_running_loop().call_soon(self._tell_repeated, time.monotonic() - seconds)
-        self._repeated.append((repeated, seconds))
+        self._repeated.append(Given(repeated, seconds, call_id))
         self._spoken = repeated.dialect
 
     def answer_unreadable(self, exc: BaseException | None) -> web.Response:

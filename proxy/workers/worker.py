@@ -21,7 +21,7 @@ from proxy.config.load import Configuration, load
 from proxy.detached import detach
 from proxy.errors import ProxyError
 from proxy.figures import Repetitions
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered, Given
 from proxy.keeping import Keeper
 from proxy.model import Asked
 from proxy.observing import Watch
@@ -81,24 +81,27 @@ class Forwarding(Watch):
         super().__init__(lambda: math.inf)
         self.events: list[Event] = []
         self._repetitions = Repetitions()
-        self._last = deque[tuple[Repeated, float, datetime]](maxlen=MOST_TOLD)
+        self._last = deque[tuple[Given, datetime]](maxlen=MOST_TOLD)
         self.refused: Sequence[str] = ()
 
     def call_answered(self, answered: Answered) -> str:
         self.events.append(replace(answered, routing=None))
         return logs.call_answered(answered)
 
-    def calls_repeated(self, given: Sequence[tuple[Repeated, float]], since: float) -> None:  # noqa: ARG002 - the watch's
+    def calls_repeated(self, given: Sequence[Given], since: float) -> None:  # noqa: ARG002 - the watch's
         logs.calls_repeated(given)
         self._repetitions.add(given)
         at = datetime.now(UTC)
-        self._last += ((repeated, seconds, at) for repeated, seconds in given[-MOST_TOLD:])
+        self._last += ((one, at) for one in given[-MOST_TOLD:])
 
     def taken(self) -> list[Event]:
         """Return what is to be told, and have nothing left."""
         events, self.events = self.events, []
         if self._last:
-            last = [replace(each.answered(seconds, at), routing=None) for each, seconds, at in self._last]
+            last = [
+                replace(repeated.answered(seconds, at, call_id), routing=None)
+                for (repeated, seconds, call_id), at in self._last
+            ]
             events.append(Again(self._repetitions, last))
             self._repetitions = Repetitions()
             self._last.clear()

@@ -12,11 +12,18 @@ from hypothesis import strategies as st
 from proxy.deployment import Deployment
 from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
-from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, Bugs, FakeAdapter
+from tests.unit.fakes import Bugs
+from tests.unit.talking import talkative
 
 QUESTION = b"GET /musteri.json?telefon=05301234567 HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = QUESTION.replace(b"05301234567", b"05321112233")
+FIRST = b"GET /musteri.json?uuid=%b&cli=05301234567&step=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+DIALOGUES = (
+    *(FIRST % call_id for call_id in (b"a", b"b", b"c-1", b"", b"%61", b"a&uuid=b", b"a#&uuid=b", b"a" * 65)),
+    *(FIRST.replace(b"step=1", b"step=2" + heard) % b"a" for heard in (b"", b"&customer_no=777", b"&error=1")),
+    FIRST.replace(b"GET", b"HEAD") % b"d",
+    FIRST.replace(b"05301234567", b"05321112233") % b"a",
+)
 REQUESTS = (
     QUESTION,
     OTHER,
@@ -35,12 +42,13 @@ REQUESTS = (
     b"\r\n" + QUESTION,
     b"nonsense\r\n\r\n",
     b"\0",
+    *DIALOGUES,
 )
 
+OFTEN = (*[QUESTION] * 4, *[FIRST % b"e"] * 2, FIRST % b"f")
+
 streams = st.lists(
-    st.tuples(st.sampled_from((QUESTION, QUESTION, OTHER, *REQUESTS)), st.lists(st.integers(1, 120), max_size=2)),
-    min_size=1,
-    max_size=8,
+    st.tuples(st.sampled_from((*OFTEN, *REQUESTS)), st.lists(st.integers(1, 120), max_size=2)), min_size=1, max_size=8
 )
 
 
@@ -72,20 +80,23 @@ async def everything(port: int, pieces: list[bytes]) -> bytes:
 
 async def ask_both(pieces: list[bytes]) -> tuple[bytes, bytes, int]:
     """Return what is answered where answers are ready and where they never are, and how many were."""
-    deployment = Deployment(configured(FakeAdapter(AHMET, AHMET)))
     repeated: list[object] = []
     ports, runners = [], []
-    for answering in (deployment.answering, replace(deployment.answering, ready=ReadyAnswers())):
+    for may_be_ready in (True, False):
+        answering = Deployment(talkative()).answering  # one each, as calls are remembered
         listener = SwitchListener(
-            answering, lambda _: None, Bugs(), observe_repeated=lambda given, _: repeated.extend(given)
+            answering if may_be_ready else replace(answering, ready=ReadyAnswers()),
+            lambda _: None,
+            Bugs(),
+            observe_repeated=lambda given, _: repeated.extend(given),
         )
         runner = web.ServerRunner(listener.server(), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         runners.append(runner)
         ports.append(runner.addresses[0][1])
-    for _ in range(2):
-        await everything(ports[0], [QUESTION, OTHER])
+    for port in ports:
+        await everything(port, [QUESTION, OTHER, QUESTION, OTHER, FIRST % b"x", FIRST % b"y"])
     before = len(repeated)
     said = [await everything(port, pieces) for port in ports]
     for runner in runners:
@@ -103,4 +114,11 @@ def test_answers_are_ready_meanwhile() -> None:
     short, whole, repeated = asyncio.run(ask_both([QUESTION, QUESTION[:9], QUESTION[9:], OTHER]))
     assert short == whole
     assert short.count(b"HTTP/1.1 200 OK") == 3
+    assert repeated == 2
+
+
+def test_so_are_those_of_dialogues() -> None:
+    asked = [FIRST % b"e", FIRST % b"e", FIRST % b"f", FIRST.replace(b"step=1", b"step=2") % b"f"]
+    short, whole, repeated = asyncio.run(ask_both(asked))
+    assert short == whole
     assert repeated == 2

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from proxy.figures import BOUNDS, LATEST, SLOT, SLOTS, Figures, Histogram, Repetitions, quantile_of
+from proxy.journal import Given
 from proxy.model import Asked, Outcome, Reason, Via
 from tests.unit.test_journal import answered, repeated
 
@@ -109,8 +110,8 @@ def test_since_when_a_source_is_left_alone_is_known_until_it_is_asked_again() ->
 
 def test_calls_that_are_answered_as_before_count_like_others() -> None:
     one_by_one, at_once, repetitions = Figures(), Figures(), Repetitions()
-    given = [(repeated(line="sales"), 0.0002), (repeated(None), 0.03), (repeated(line="sales"), 0.0004)]
-    for each, seconds in given:
+    given = [Given(repeated(line="sales"), 0.0002), Given(repeated(None), 0.03), Given(repeated(line="sales"), 0.0004)]
+    for each, seconds, _ in given:
         one_by_one.count_call(each.answered(seconds, datetime.now(UTC)), 1.5, 100)
     repetitions.add(given)
     at_once.count_repetitions(repetitions, 100)

@@ -10,7 +10,7 @@ from proxy.actions import Transfer
 from proxy.adapter import Contact
 from proxy.entry import Entry as CacheEntry
 from proxy.entry import pack
-from proxy.journal import Answered, Journal, Repeated
+from proxy.journal import Answered, Given, Journal, Repeated
 from proxy.model import Call, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, parse_number
 from proxy.routing import Decision, Knowledge, Routing
@@ -205,7 +205,7 @@ def test_calls_that_were_answered_as_before_are_kept_with_their_own_times() -> N
     journal = Journal()
     first = answered(via=Via.CACHE)
     journal.add(first)
-    journal.add_repeated([(repeated(), 0.0002), (repeated(), 0.0003)], time.monotonic())
+    journal.add_repeated([Given(repeated(), 0.0002), Given(repeated(), 0.0003)], time.monotonic())
     journal.add(answered(reason=Reason.CRM_FAILED))
     assert numbers(journal) == [4, 3, 2, 1]
     entry = journal.get(3)
@@ -230,9 +230,9 @@ def test_none_that_were_answered_before_an_erase_are_kept() -> None:
     journal = Journal()
     since = time.monotonic()
     journal.forget(NUMBER)
-    journal.add_repeated([(repeated(), 0.0002)], since)
+    journal.add_repeated([Given(repeated(), 0.0002)], since)
     assert len(journal) == 0
-    journal.add_repeated([(repeated(), 0.0002)], time.monotonic())
+    journal.add_repeated([Given(repeated(), 0.0002)], time.monotonic())
     journal.forget(OTHER_NUMBER)
     assert len(journal) == 1
     journal.forget(NUMBER)
@@ -244,6 +244,6 @@ def test_one_of_a_contact_that_has_the_number_goes_with_it() -> None:
         journal = Journal()
         given = replace(repeated(), kept=pack(CacheEntry(contact, 1.0, 2.0)))
         nobody = replace(repeated(), kept=pack(CacheEntry(None, 1.0, 2.0)))
-        journal.add_repeated([(given, 0.0002), (nobody, 0.0002)], time.monotonic())
+        journal.add_repeated([Given(given, 0.0002), Given(nobody, 0.0002)], time.monotonic())
         journal.forget(OTHER_NUMBER)
         assert numbers(journal) == [2]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from proxy import logs
 from proxy.actions import Prompt, Spoken, Transfer
 from proxy.breaker import State
 from proxy.errors import AdapterError, InvalidNumber
-from proxy.journal import Answered
+from proxy.journal import Answered, Given
 from proxy.model import Asked, Call, Outcome, Reason, Via
 from proxy.phone import parse_caller
 from proxy.routing import Decision
@@ -371,16 +372,29 @@ MOMENT = "2026-11-23T09:00:00.123456Z"
 
 def test_calls_that_were_answered_as_before_have_a_line_each_with_its_own_time(stream: io.StringIO) -> None:
     given = repeated()
-    logs.calls_repeated([(given, 0.0002), (given, 0.0345)])
-    logs.calls_repeated([(given, 1.5)])
+    logs.calls_repeated([Given(given, 0.0002), Given(given, 0.0345)])
+    logs.calls_repeated([Given(given, 1.5)])
     assert [line["ms"] for line in lines(stream)] == [0.2, 34.5, 1500.0]
     assert {line["caller"] for line in lines(stream)} == {"+90********67"}
+
+
+def test_of_dialogues_each_has_its_own_id_where_that_may_be_told(stream: io.StringIO) -> None:
+    given = replace(repeated(), steps=frozenset({"customer_no"}), called=parse_caller("08505321234", "TR"))
+    ids = (UUID, UUID.replace("651f", "751f"), "0530 123 45 67")
+    logs.calls_repeated([Given(given, 0.0002, call_id) for call_id in ids])
+    assert [line.get("call_id") for line in lines(stream)] == [*ids[:2], None]
+    assert {(line["step"], line["called"]) for line in lines(stream)} == {(1, "+90********34")}
+    for call_id, ours in zip(ids, stream.getvalue().splitlines(), strict=True):
+        stream.truncate(0)
+        stream.seek(0)
+        logs.log.info("call", **given.answered(0.0002, datetime.now(UTC), call_id).told())
+        assert ours[len(HEAD) + len(MOMENT) :] == stream.getvalue().rstrip()[len(HEAD) + len(MOMENT) :]
 
 
 def test_at_a_terminal_they_are_lines_for_a_person() -> None:
     terminal = Terminal()
     logs.set_up(terminal)
-    logs.calls_repeated([(repeated(), 0.0345)] * 2)
+    logs.calls_repeated([Given(repeated(), 0.0345)] * 2)
     logs.call_answered(answered("05301234567"))
     first, second, third = terminal.getvalue().splitlines()
     assert "34.5" in first

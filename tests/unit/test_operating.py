@@ -14,7 +14,7 @@ from proxy.breaker import State
 from proxy.config import Configuration
 from proxy.deployment import Deployment, snapshot_of
 from proxy.errors import Unavailable
-from proxy.journal import Answered
+from proxy.journal import Answered, Given
 from proxy.keeping import Keeper
 from proxy.model import Reason, Via
 from proxy.observing import Watch
@@ -292,7 +292,7 @@ async def test_the_configuration_that_counts_is_shown_also_after_another() -> No
 async def test_calls_that_are_answered_as_before_are_written_counted_and_kept(
     lines: list[tuple[str, tuple[Any, ...]]],
 ) -> None:
-    watch, given = Watch(lambda: 1.5), [(repeated(), 0.0002)] * 3
+    watch, given = Watch(lambda: 1.5), [Given(repeated(), 0.0002)] * 3
     watch.calls_repeated(given, time.monotonic())
     assert [(name, arguments) for name, arguments in lines] == [("calls_repeated", (given,))]
     assert watch.figures.calls == {(Reason.RULE, Via.CACHE): 3}

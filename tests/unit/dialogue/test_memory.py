@@ -53,6 +53,38 @@ def test_so_many_answers_of_a_call_are_remembered_and_no_more() -> None:
     assert len(progress.answers) == MOST_TURNS
 
 
+KNOWN = (CALL.call_id, CALL.caller, CALL.called)
+
+
+def test_a_call_that_begins_is_remembered_and_made_when_it_is_recalled() -> None:
+    clock = FakeClock()
+    remembered = memory(clock)
+    made: list[Progress[str, str]] = []
+
+    def begun() -> Progress[str, str]:
+        made.append(Progress("known"))
+        return made[-1]
+
+    assert remembered.is_new(KNOWN)
+    remembered.begin(KNOWN, begun)
+    assert not remembered.is_new(KNOWN)
+    assert made == []
+    assert remembered.recall(CALL) is remembered.recall(CALL) is made[0]
+    assert (len(made), len(remembered)) == (1, 1)
+    clock.now += KEPT_FOR
+    assert remembered.is_new(KNOWN)
+    remembered.begin(KNOWN, begun)
+    assert (len(remembered), remembered.is_new(KNOWN)) == (1, False)
+
+
+def test_so_many_that_begin_are_remembered_and_no_more() -> None:
+    remembered = memory(calls=3)
+    for place in range(9):
+        remembered.begin((f"u-{place}", NUMBER, LANDLINE), Progress)
+    assert [remembered.is_new((f"u-{place}", NUMBER, LANDLINE)) for place in (5, 6, 8)] == [True, False, False]
+    assert len(remembered) == 3
+
+
 def test_all_calls_can_be_forgotten() -> None:
     remembered = memory()
     remembered.recall(CALL).asked = "customer_no"

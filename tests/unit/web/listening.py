@@ -106,7 +106,7 @@ class OnTheShortWay(Answers):
             request[READY] = (self.ready, ready)
         return await super().answer(request)
 
-    def repeat(self, repeated: Repeated, seconds: float) -> None:
+    def repeat(self, repeated: Repeated, seconds: float, call_id: str) -> None:
         self.repeated += 1
         self.asked += 1
         self._count()

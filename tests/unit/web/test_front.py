@@ -5,7 +5,7 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from aiohttp import web
 from proxy import tracing
 from proxy.deployment import Deployment
 from proxy.entry import Entry, pack
-from proxy.journal import Answered, Repeated
+from proxy.journal import Answered, Given, Repeated
 from proxy.model import Reason, Via
 from proxy.phone import Withheld
 from proxy.web import front, ready
@@ -38,6 +38,7 @@ class Switch:
         self.deployment = deployment
         self.answered: list[Answered] = []
         self.repeated: list[Repeated] = []
+        self.call_ids: list[str] = []
         self.since: list[float] = []
         self.seconds: list[float] = []
         self.listener = listener(deployment.answering, self.answered.append, Bugs(), observe_repeated=self._told_again)
@@ -63,9 +64,10 @@ class Switch:
         await asyncio.sleep(0.01)
         return len(self.answered), len(self.repeated)
 
-    def _told_again(self, given: Any, since: float) -> None:
-        self.repeated += [repeated for repeated, _ in given]
-        self.seconds += [seconds for _, seconds in given]
+    def _told_again(self, given: Sequence[Given], since: float) -> None:
+        self.repeated += [repeated for repeated, _, _ in given]
+        self.call_ids += [call_id for _, _, call_id in given]
+        self.seconds += [seconds for _, seconds, _ in given]
         self.since.append(since)
 
 
@@ -326,15 +328,6 @@ async def test_so_do_two_at_once(switch: Switch) -> None:
     assert await switch.told() == (4, 0)
 
 
-async def test_a_dialogue_goes_the_whole_way(switch_for: Switches) -> None:
-    switch = await switch_for(deployment=Deployment(talkative()))
-    question = b"GET /musteri.json?uuid=a&cli=05301234567&step=1 HTTP/1.1\r\nHost: x\r\n\r\n"
-    connection = await switch.connect()
-    for _ in range(4):
-        await connection.ask(question)
-    assert await switch.told() == (4, 0)
-
-
 async def test_where_somebody_wants_traces_all_go_the_whole_way(
     switch: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,3 +407,149 @@ def test_what_was_decided_without_a_number_or_by_nothing_is_never_ready() -> Non
     assert ready.made_of(answered(Withheld(), via=Via.CACHE), kept) is None
     assert ready.made_of(given, pack(Entry(AHMET, 1.0, 3.0))) is None, "something else is kept meanwhile"
     assert ReadyAnswers().made_of(given, kept) is None
+
+
+# ---------------------------------------------------------------------------------------- dialogues
+
+
+FIRST = b"GET /musteri.json?uuid=%b&cli=05301234567&cld=08505321234&step=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+CALL_ID = "651f8a68-782e-11e7-a6b6-%012d"
+TALK_RULES = [
+    {"name": "strangers", "caller": {"kind": ["unknown", "withheld"]}, "ask": "customer_no"},
+    {"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"},
+]
+
+
+def first(place: int, call_id: str = CALL_ID) -> bytes:
+    """Return the first question about some call."""
+    return FIRST % (call_id % place).encode()
+
+
+@pytest.fixture
+async def dialogues(switch_for: Switches) -> Switch:
+    """Return a switch that has asked about two calls, so that the answer is ready for a third."""
+    switch: Switch = await switch_for(deployment=Deployment(talkative(rules=TALK_RULES)))
+    connection = await switch.connect()
+    for place in range(2):
+        await connection.ask(first(place))
+    assert await switch.told() == (2, 0)
+    return switch
+
+
+async def test_a_dialogue_begins_as_before_whatever_its_id(dialogues: Switch) -> None:
+    connection = await dialogues.connect()
+    whole = await connection.ask(first(7, "other-%d"))
+    dialogues.deployment.answering.ready.clear()
+    (head, said), (again_head, again) = [await connection.ask(first(place)) for place in (8, 9)]
+    assert said == again == whole[1]
+    assert said == {"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}
+    assert without_date(head) == without_date(again_head) == without_date(whole[0])
+    assert await dialogues.told() == (3, 2)
+    assert dialogues.call_ids == ["other-7", CALL_ID % 9]
+
+
+async def test_it_is_told_as_after_the_whole_way(dialogues: Switch) -> None:
+    await (await dialogues.connect()).ask(first(7))
+    assert await dialogues.told() == (2, 1)
+    before = dialogues.answered[1]
+    assert before.call is not None
+    again = dialogues.repeated[0].answered(before.seconds, before.at, before.call.call_id)
+    assert again.call == replace(before.call, at=before.at)
+    assert again.told() == before.told()
+    assert again.told()["called"] == "+90********34"
+    one, other = again.explanation(), before.explanation()
+    assert one is not None
+    assert other is not None
+    assert one.considered == other.considered
+    assert one.knowledge.situation.steps == other.knowledge.situation.steps == {"customer_no"}
+
+
+async def test_the_same_question_about_a_call_takes_the_whole_way_and_is_answered_as_it_was(dialogues: Switch) -> None:
+    connection = await dialogues.connect()
+    _, said = await connection.ask(first(7))
+    cache = dialogues.deployment.directory.cache
+    known = cache.peek(NUMBER.e164)
+    assert known is not None
+    cache.put(NUMBER.e164, replace(known, contact=replace(AHMET, name="Ayşe Demir")))
+    assert (await connection.ask(first(7)))[1] == said, "it was remembered"
+    assert await dialogues.told() == (3, 1)
+    assert (await connection.ask(first(8)))[1]["transfer"]["greet_name"] == "Ayşe Demir"
+
+
+async def test_what_comes_next_in_a_call_that_was_answered_as_before_is_answered_as_ever(
+    switch_for: Switches,
+) -> None:
+    said = []
+    for is_ready in (True, False):
+        switch = await switch_for(deployment=Deployment(talkative(rules=TALK_RULES)))
+        if not is_ready:
+            switch.listener.answering = replace(switch.deployment.answering, ready=ReadyAnswers())
+        connection = await switch.connect()
+        for place in range(3):
+            await connection.ask(first(place))
+        later = [
+            first(2).replace(b"step=1", b"step=2" + heard)
+            for heard in (b"", b"&customer_no=777", b"&error=1", b"&result=x")
+        ]
+        answers = [(await connection.ask(question))[1] for question in (*later, *later, first(2))]
+        decided = [(one.decision.reason, one.decision.heard, one.decision.via) for one in switch.answered[-9:]]
+        said.append((answers, decided))
+        assert (await switch.told())[1] == is_ready
+    assert said[0] == said[1]
+
+
+async def test_an_erase_forgets_calls_that_were_answered_as_before(dialogues: Switch) -> None:
+    connection = await dialogues.connect()
+    await connection.ask(first(7))
+    memory = dialogues.deployment.dialogues.memory
+    assert len(memory) == 3
+    dialogues.deployment.forget(NUMBER)
+    assert len(memory) == 0
+    await connection.ask(first(7))
+    assert await dialogues.told() == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        FIRST.replace(b"step=1", b"step=2"),
+        FIRST.replace(b"step=1", b"step=1&customer_no=777"),
+        FIRST.replace(b"step=1", b"step=1&result=x"),
+        FIRST.replace(b"step=1", b"step=1&error=timeout"),
+        FIRST.replace(b"05301234567", b"05559998877"),  # whom nobody knows, and who is asked
+        FIRST.replace(b"05301234567", b"100"),
+        FIRST.replace(b"&cli", b"&uuid=other&cli"),
+        FIRST.replace(b"step=1", b"step=1&%%75uid=other"),
+        FIRST.replace(b"uuid=", b"uuid=%%20"),
+        FIRST.replace(b"uuid=", b"uuid=" + b"a" * 64),  # so long an id is none
+        FIRST.replace(b"uuid=", b"%%75uid="),
+        FIRST.replace(b"uuid=%b", b"").replace(b" HTTP", b"#&uuid=%b HTTP"),
+        FIRST.replace(b"uuid=%b", b"uuid=a").replace(b" HTTP", b"#&uuid=%b HTTP"),
+        FIRST.replace(b"GET", b"POST"),
+    ],
+)
+async def test_what_does_not_plainly_begin_a_dialogue_takes_the_whole_way(
+    switch_for: Switches, question: bytes
+) -> None:
+    switch = await switch_for(deployment=Deployment(talkative(rules=TALK_RULES)))
+    connection = await switch.connect()
+    for place in range(4):
+        await connection.ask(question % str(place).encode())
+    assert await switch.told() == (4, 0)
+
+
+async def test_an_id_behind_the_question_is_none(dialogues: Switch) -> None:
+    connection = await dialogues.connect()
+    whole = first(7).replace(b" HTTP", b"#&uuid=other HTTP")
+    await connection.ask(first(3).replace(b" HTTP", b"#&uuid=other HTTP"))
+    await connection.ask(whole)
+    assert dialogues.call_ids == [CALL_ID % 7]
+
+
+async def test_none_is_ready_where_no_calls_are_remembered(switch_for: Switches) -> None:
+    switch = await switch_for(deployment=Deployment(talkative(rules=TALK_RULES)))
+    switch.listener.answering = replace(switch.deployment.answering, ready=ReadyAnswers(switch.deployment.directory))
+    connection = await switch.connect()
+    for place in range(3):
+        await connection.ask(first(place))
+    assert await switch.told() == (3, 0)

@@ -19,6 +19,7 @@ from proxy.config import load
 from proxy.errors import ProxyError
 from proxy.figures import Repetitions
 from proxy.gauges import OneSource
+from proxy.journal import Given
 from proxy.model import Asked, Reason, Via
 from proxy.upstream import Guarded
 from proxy.web import sockets
@@ -141,7 +142,7 @@ async def test_what_workers_tell_is_counted_and_kept(run: Run) -> None:
 
 async def test_so_is_what_was_answered_as_before(run: Run) -> None:
     repetitions, given = Repetitions(), replace(answered(via=Via.CACHE), routing=None)
-    repetitions.add([(repeated(), 0.0002)] * 5)
+    repetitions.add([Given(repeated(), 0.0002)] * 5)
     run.one_tells(Again(repetitions, [given, given]))
     figures, journal = run.operation.figures, run.operation.journal
     await until(lambda: len(journal) == 2)

@@ -21,7 +21,7 @@ from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
 from proxy.gauges import Gauges
-from proxy.journal import Answered
+from proxy.journal import Answered, Given
 from proxy.keeping import Keeper
 from proxy.model import Asked, Contact
 from proxy.snapshot import Caps, Snapshot, SnapshotError
@@ -189,8 +189,8 @@ def test_what_happens_is_written_and_kept_to_be_told(lines: list[tuple[Any, ...]
 def test_of_answers_that_are_given_again_all_are_counted_and_the_last_are_told(lines: list[tuple[Any, ...]]) -> None:
     watch, given = Forwarding(), repeated()
     assert watch.taken() == []
-    watch.calls_repeated([(given, 0.0002)] * 30, 1.0)
-    watch.calls_repeated([(given, 0.0003)] * (MOST_TOLD - 10), 1.0)
+    watch.calls_repeated([Given(given, 0.0002)] * 30, 1.0)
+    watch.calls_repeated([Given(given, 0.0003)] * (MOST_TOLD - 10), 1.0)
     watch.bug("crm", RuntimeError())
     bug, again = watch.taken()
     assert bug == "bug"
