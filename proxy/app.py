@@ -129,7 +129,7 @@ class Server:
             connections = connections_to_be_had(deployment.settings.switch.connections, logs.few_descriptors)
             watch = self._watch
             self._listener = SwitchListener(
-                deployment.answering, watch.call_answered, watch.bug, connections, watch.calls_repeated
+                deployment.answering, watch.calls_answered, watch.bug, connections, watch.calls_repeated
             )
             server = self.operation.listening["switch"] = self._listener.server()
             runner = web.ServerRunner(server)

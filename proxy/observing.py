@@ -24,12 +24,14 @@ class Watch:
         """Return those of a deployment."""
         return Observers(self.source_asked, self.source_guarded, self.bug)
 
-    def call_answered(self, answered: Answered) -> str:
-        """Take note of a call, after its answer is out; return what the log has of it, but for the times."""
-        line = logs.call_answered(answered)
-        self.figures.count_call(answered, self._last_moment(), time.monotonic())
-        self.journal.add(answered)
-        return line
+    def calls_answered(self, given: Sequence[Answered]) -> Sequence[str]:
+        """Take note of calls, after their answers are out; return what the log has of each, but for times and id."""
+        lines = logs.calls_answered(given)
+        last_moment, now = self._last_moment(), time.monotonic()
+        for answered in given:
+            self.figures.count_call(answered, last_moment, now)
+            self.journal.add(answered)
+        return lines
 
     def calls_repeated(self, given: Sequence[Given], since: float) -> None:
         """Take note of calls that were answered as before, the first of them `since`."""

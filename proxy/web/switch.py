@@ -56,15 +56,15 @@ class Answering:
 class SwitchListener:
     """Answers HTTP requests. Every answer is 200 with a valid target, at any path, method or error.
 
-    `observe` is told of each answer after it was sent, and may return what the log has of it; `observe_repeated` of
-    some that are given again, and since when; `on_bug` of errors that nobody raised on purpose. `answering` and
+    `observe` is told of answers after they were sent, and may return what the log has of each; `observe_repeated` of
+    those that are given again, and since when; `on_bug` of errors that nobody raised on purpose. `answering` and
     `connections` may be changed while it runs.
     """
 
     def __init__(
         self,
         answering: Answering,
-        observe: Callable[[Answered], str | None],
+        observe: Callable[[Sequence[Answered]], Sequence[str] | None],
         on_bug: Callable[[str, BaseException], None],
         connections: int = CONNECTIONS,
         observe_repeated: Callable[[Sequence[Given], float], None] = lambda _, __: None,
@@ -73,6 +73,7 @@ class SwitchListener:
         self.connections = connections
         self._observe = observe
         self._observe_repeated = observe_repeated
+        self._untold: list[tuple[Answered, Ready | None]] = []
         self._repeated: list[Given] = []
         self._on_bug = on_bug
         self._spoken = ""
@@ -159,14 +160,17 @@ class SwitchListener:
         return Answered(call, decision, time.perf_counter() - started, routing, spoken)
 
     def _tell(self, answered: Answered, ready: Ready | None = None) -> None:
-        """Tell of an answer when it has been written."""
+        """Tell of an answer when it has been written, with others that are written meanwhile."""
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._tell_all)
+        self._untold.append((answered, ready))
 
-        def tell() -> None:
-            line = self._observe(answered)
+    def _tell_all(self) -> None:
+        told, self._untold = self._untold, []
+        lines = self._observe([answered for answered, _ in told]) or [""] * len(told)
+        for (_, ready), line in zip(told, lines, strict=True):
             if ready is not None:
-                ready.line = line or ""
-
-        asyncio.get_running_loop().call_soon(tell)
+                ready.line = line
 
     def _tell_repeated(self, since: float) -> None:
         given, self._repeated = self._repeated, []

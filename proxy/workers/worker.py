@@ -84,9 +84,9 @@ class Forwarding(Watch):
         self._last = deque[tuple[Given, datetime]](maxlen=MOST_TOLD)
         self.refused: Sequence[str] = ()
 
-    def call_answered(self, answered: Answered) -> str:
-        self.events.append(replace(answered, routing=None))
-        return logs.call_answered(answered)
+    def calls_answered(self, given: Sequence[Answered]) -> Sequence[str]:
+        self.events += [replace(answered, routing=None) for answered in given]
+        return logs.calls_answered(given)
 
     def calls_repeated(self, given: Sequence[Given], since: float) -> None:  # noqa: ARG002 - the watch's
         logs.calls_repeated(given)

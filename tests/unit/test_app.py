@@ -45,7 +45,7 @@ class Told:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[tuple[str, tuple[Any, ...]]] = []
         for name in (
-            "call_answered", "source_asked", "bug", "reloaded", "reload_refused", "snapshot_read", "snapshot_failed",
+            "calls_answered", "source_asked", "bug", "reloaded", "reload_refused", "snapshot_read", "snapshot_failed",
             "erased", "invalidated", "configuration_warning", "few_descriptors", "admin_unreachable",
         ):  # fmt: skip
             monkeypatch.setattr(logs, name, self._noting(name))
@@ -126,7 +126,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_calls_are_answered_until_a_signal_comes(signal_number: int, told: Told) -> None:
     adapter = Lifelong(AHMET)
     assert await served(configured(adapter), ask, signal_number) == AHMET_SAID
-    ((answered,),) = told("call_answered")
+    (((answered,),),) = told("calls_answered")
     assert isinstance(answered, Answered)
     assert answered.decision.reason is Reason.NO_RULE
     assert adapter.life == ["open", "close"]
@@ -657,7 +657,7 @@ def contents(folder: Path) -> Sequence[str]:
 async def test_an_answer_that_is_cut_off_at_the_deadline_is_not_late_and_one_long_after_it_is() -> None:
     server = Server(configured(FakeAdapter(AHMET), switch={"default": "queue/200", "deadline": 0.5}))
     for seconds in (0.49, 0.51, 0.69, 0.71):
-        server._watch.call_answered(replace(answered(), seconds=seconds))
+        server._watch.calls_answered([replace(answered(), seconds=seconds)])
     assert server._watch.figures.late == 1
     assert [each.help for each in METRICS if each.name == "tanima_calls_late"] == [
         f"Answers more than {SLACK:g} s after the deadline."

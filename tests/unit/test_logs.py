@@ -52,7 +52,7 @@ def answered(text: str | None) -> Answered:
 
 
 def test_a_call_is_one_line_with_the_number_masked_and_without_the_name(stream: io.StringIO) -> None:
-    logs.call_answered(answered("05301234567"))
+    logs.calls_answered([answered("05301234567")])
     (line,) = lines(stream)
     assert list(line)[:3] == ["timestamp", "level", "event"]
     assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
@@ -79,7 +79,7 @@ def in_a_dialogue(decision: Decision, *, call_id: str = UUID, step: int = 1) -> 
 
 def test_a_question_to_the_caller_is_one_line_with_the_step_and_without_a_target(stream: io.StringIO) -> None:
     question = Prompt(Spoken(phrase="Sayın Ahmet Yılmaz, numaranızı tuşlayın"), "customer_no")
-    logs.call_answered(in_a_dialogue(Decision(question, Reason.ASKED, Via.CRM, "strangers", "customer_no")))
+    logs.calls_answered([in_a_dialogue(Decision(question, Reason.ASKED, Via.CRM, "strangers", "customer_no"))])
     (line,) = lines(stream)
     line.pop("timestamp")
     assert line == {
@@ -100,10 +100,9 @@ def test_a_question_to_the_caller_is_one_line_with_the_step_and_without_a_target
 
 def test_what_came_of_a_question_is_told_and_not_what_was_keyed(stream: io.StringIO) -> None:
     transfer = Transfer(Target("queue", "201"), "Ahmet Yılmaz")
-    logs.call_answered(in_a_dialogue(Decision(transfer, Reason.RULE, Via.CRM, "gold", heard=Outcome.FOUND), step=2))
-    logs.call_answered(
-        in_a_dialogue(Decision(transfer, Reason.NO_ANSWER, Via.NONE, heard=Outcome.MISUNDERSTOOD), step=3)
-    )
+    logs.calls_answered([in_a_dialogue(Decision(transfer, Reason.RULE, Via.CRM, "gold", heard=Outcome.FOUND), step=2)])
+    misheard = Decision(transfer, Reason.NO_ANSWER, Via.NONE, heard=Outcome.MISUNDERSTOOD)
+    logs.calls_answered([in_a_dialogue(misheard, step=3)])
     found, misunderstood = lines(stream)
     assert (found["heard"], found["step"], found["target"], found["rule"]) == ("found", 2, "queue/201", "gold")
     assert (misunderstood["heard"], misunderstood["reason"]) == ("misunderstood", "no_answer")
@@ -111,8 +110,8 @@ def test_what_came_of_a_question_is_told_and_not_what_was_keyed(stream: io.Strin
 
 
 def test_what_only_a_dialogue_has_is_left_out_where_there_is_none(stream: io.StringIO) -> None:
-    logs.call_answered(answered(None))
-    logs.call_answered(answered("05301234567"))
+    logs.calls_answered([answered(None)])
+    logs.calls_answered([answered("05301234567")])
     for line in lines(stream):
         assert not {"call_id", "step", "heard", "asks"} & line.keys()
 
@@ -133,7 +132,7 @@ def test_the_id_of_a_call_is_told_as_it_is_and_anything_else_in_its_place_is_lef
     stream: io.StringIO, call_id: str, told: str | None
 ) -> None:
     transfer = Transfer(Target("queue", "201"))
-    logs.call_answered(in_a_dialogue(Decision(transfer, Reason.NO_RULE), call_id=call_id))
+    logs.calls_answered([in_a_dialogue(Decision(transfer, Reason.NO_RULE), call_id=call_id)])
     (line,) = lines(stream)
     assert line.get("call_id") == told
     assert ("call_id" in line) is (told is not None)
@@ -144,7 +143,7 @@ def test_the_id_of_a_call_is_told_as_it_is_and_anything_else_in_its_place_is_lef
     ("text", "caller"), [("1003", "1003"), ("", "withheld"), ("what", "unreadable"), (None, "none")]
 )
 def test_other_callers_are_named_by_their_kind(stream: io.StringIO, text: str | None, caller: str) -> None:
-    logs.call_answered(answered(text))
+    logs.calls_answered([answered(text)])
     assert lines(stream)[0]["caller"] == caller
 
 
@@ -357,7 +356,7 @@ def test_the_line_of_a_call_is_what_structlog_would_write(stream: io.StringIO) -
     for given in (answered("05301234567"), answered(None), answered("gizli"), in_a_dialogue(phrase, step=2)):
         stream.truncate(0)
         stream.seek(0)
-        logs.call_answered(given)
+        logs.calls_answered([given])
         logs.log.info("call", **given.told())
         ours, its = stream.getvalue().splitlines()
         assert ours[: len(HEAD)] == HEAD
@@ -395,7 +394,7 @@ def test_at_a_terminal_they_are_lines_for_a_person() -> None:
     terminal = Terminal()
     logs.set_up(terminal)
     logs.calls_repeated([Given(repeated(), 0.0345)] * 2)
-    logs.call_answered(answered("05301234567"))
+    logs.calls_answered([answered("05301234567")])
     first, second, third = terminal.getvalue().splitlines()
     assert "34.5" in first
     assert "+90********67" in second

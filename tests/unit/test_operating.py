@@ -39,7 +39,7 @@ OTHER = Contact("Ahmet Yılmaz", {"tier": "silver"}, id="7")
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
     """Return what is written to the log."""
     lines: list[tuple[str, tuple[Any, ...]]] = []
-    for name in ("call_answered", "calls_repeated", "source_asked", "source_guarded", "erased", "invalidated", "bug",
+    for name in ("calls_answered", "calls_repeated", "source_asked", "source_guarded", "erased", "invalidated", "bug",
                  "snapshot_failed", "reloaded", "reload_refused", "worker_ended"):  # fmt: skip
 
         def write(*told: Any, name: str = name, **_: Any) -> None:
@@ -62,7 +62,7 @@ class Run:
         rang = call(NUMBER)
         router = self.deployment.router
         answered = Answered(rang, await router.route(rang), 0.01, router.routing_of(rang))
-        self.watch.call_answered(answered)
+        self.watch.calls_answered([answered])
         return answered
 
     async def untouched(self) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ class Switch:
         self.call_ids: list[str] = []
         self.since: list[float] = []
         self.seconds: list[float] = []
-        self.listener = listener(deployment.answering, self.answered.append, Bugs(), observe_repeated=self._told_again)
+        self.listener = listener(deployment.answering, self.answered.extend, Bugs(), observe_repeated=self._told_again)
         self._runner = web.ServerRunner(self.listener.server(), shutdown_timeout=0.1)
         self._writers: list[asyncio.StreamWriter] = []
 

@@ -52,7 +52,7 @@ def answering(dialect: Dialect | None = None, access: Access | None = None, **se
 
 
 def listener_for(observed: Observed, bugs: Bugs, dialect: Dialect | None = None) -> SwitchListener:
-    return SwitchListener(answering(dialect), observed.append, bugs)
+    return SwitchListener(answering(dialect), observed.extend, bugs)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ class Interrupted(SwitchListener):
 async def test_a_bug_of_the_listener_itself_gets_the_default_from_the_lowest_net(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    client = await aiohttp_client(ListenerServer(Raising(answering(), observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(Raising(answering(), observed.extend, bugs)))
     response = await client.get("/")
     assert (response.status, await response.json()) == (200, DEFAULT)
     assert [(where, type(exc)) for where, exc in bugs.reported] == [("listener", RuntimeError)]
@@ -210,7 +210,7 @@ async def test_a_bug_of_the_listener_itself_gets_the_default_from_the_lowest_net
 async def test_no_second_answer_is_begun_in_the_midst_of_one(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    client = await aiohttp_client(ListenerServer(Interrupted(answering(), observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(Interrupted(answering(), observed.extend, bugs)))
     answer = await say(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.count(b"HTTP/1.1") == 1
     assert answer.endswith(b"\r\n\r\n{")
@@ -255,7 +255,7 @@ async def test_who_brings_no_token_is_answered_like_an_unknown_caller(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     made = answering(access=Access(tokens=[TOKEN]), routing={"unknown": "queue/202", "internal": "group/700"})
-    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.extend, bugs)))
     assert await heard(client, "/musteri.json?telefon=05301234567") == {"target": "queue/202"}
     assert await heard(client, f"/{TOKEN}/musteri.json?telefon=05301234567") == GREETED
     assert await heard(client, "/wrong/musteri.json?telefon=05301234567") == {"target": "queue/202"}
@@ -289,7 +289,7 @@ async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     slow = Deployment(configured(FakeAdapter(After(0.2, AHMET)), rules=RULES)).router
-    listener = SwitchListener(Answering("/musteri.json", [MusteriTanima()], slow), observed.append, bugs)
+    listener = SwitchListener(Answering("/musteri.json", [MusteriTanima()], slow), observed.extend, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     before = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
     await asyncio.sleep(0.05)
@@ -307,7 +307,7 @@ async def test_the_end_waits_as_long_as_a_deadline_allows_that_was_made_longer_m
         slow = configured(FakeAdapter(After(0.8, AHMET)), switch={"default": "queue/200", "deadline": seconds})
         return Answering("/musteri.json", [MusteriTanima()], Deployment(slow).router)
 
-    listener = SwitchListener(with_deadline(0.1), observed.append, bugs)
+    listener = SwitchListener(with_deadline(0.1), observed.extend, bugs)
     assert listener.answers_within == pytest.approx(0.1 + SLACK)
     client = await aiohttp_client(ListenerServer(listener))
     listener.answering = with_deadline(2)
@@ -335,7 +335,7 @@ def in_both(access: Access | None = None, *, old: Dialect | None = None, new: Di
 
 @pytest.fixture
 async def auto(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> Client:
-    return await aiohttp_client(ListenerServer(SwitchListener(in_both(), observed.append, bugs)))
+    return await aiohttp_client(ListenerServer(SwitchListener(in_both(), observed.extend, bugs)))
 
 
 async def body_of_unreadable(client: Client) -> object:
@@ -397,7 +397,7 @@ async def test_who_may_not_ask_does_not_choose_the_dialect_of_others(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     made = in_both(Access(tokens=[TOKEN]))
-    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.extend, bugs)))
     assert await heard(client, NEW_QUESTION) == {"transfer": {"target": "queue/200"}}
     assert observed[0].decision.reason is Reason.REFUSED
     assert await body_of_unreadable(client) == DEFAULT
@@ -409,7 +409,7 @@ async def test_who_may_not_ask_does_not_choose_the_dialect_of_others(
 async def test_a_dialect_that_is_no_longer_spoken_is_not_answered_in(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    listener = SwitchListener(in_both(), observed.append, bugs)
+    listener = SwitchListener(in_both(), observed.extend, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     assert await heard(client, NEW_QUESTION) == NEW_GREETED
     listener.answering = answering()
@@ -433,7 +433,7 @@ async def test_a_bug_in_one_dialect_gets_its_own_default_and_leaves_the_other_al
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     made = in_both(new=BrokenAnew())
-    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.append, bugs)))
+    client = await aiohttp_client(ListenerServer(SwitchListener(made, observed.extend, bugs)))
     assert await heard(client, NEW_QUESTION) == NEW_DEFAULT
     assert await heard(client, OLD_QUESTION) == GREETED
     assert [answered.decision.reason for answered in observed] == [Reason.BUG, Reason.RULE]
@@ -446,7 +446,7 @@ async def test_a_question_of_whose_parameters_one_comes_twice_is_answered_in_its
 
 
 async def test_a_dialogue_is_held_over_the_socket(aiohttp_client: Connect, observed: Observed, bugs: Bugs) -> None:
-    listener = SwitchListener(Deployment(talkative()).answering, observed.append, bugs)
+    listener = SwitchListener(Deployment(talkative()).answering, observed.extend, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     question = f"/musteri.json?uuid=u-1&cli={STRANGER}&cld="
     asked = await heard(client, f"{question}&step=1")
@@ -458,3 +458,15 @@ async def test_a_dialogue_is_held_over_the_socket(aiohttp_client: Connect, obser
     assert await heard(client, f"/musteri.json?telefon={STRANGER}") == {"target": "queue/202"}
     assert [answered.decision.step for answered in observed] == ["customer_no", "", ""]
     assert bugs.reported == []
+
+
+async def test_answers_that_are_written_together_are_told_together_when_they_are_out() -> None:
+    told: list[int] = []
+    listener = SwitchListener(in_both(), lambda given: told.append(len(given)), Bugs())
+    for _ in range(3):
+        listener.answer_unreadable(None)
+    assert told == []
+    await asyncio.sleep(0)
+    listener.answer_unreadable(None)
+    await asyncio.sleep(0)
+    assert told == [3, 1]

@@ -48,7 +48,7 @@ name = "Ahmet"
 @pytest.fixture(autouse=True)
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
     lines: list[tuple[Any, ...]] = []
-    for name in ("bug", "call_answered", "calls_repeated", "source_asked", "source_guarded", "snapshot_failed",
+    for name in ("bug", "calls_answered", "calls_repeated", "source_asked", "source_guarded", "snapshot_failed",
                  "events_lost", "reloaded", "reload_refused", "erased", "invalidated"):  # fmt: skip
         monkeypatch.setattr(logs, name, lambda *told, name=name, **_: lines.append((name, *told)))
     monkeypatch.setattr(module, "EVERY", 0.01)
@@ -133,7 +133,7 @@ async def test_the_supervisors_wishes_are_fulfilled(orders: Orders, lines: list[
         with pytest.raises(ProxyError, match=r"^switch.default: is missing"):
             await told.link.ask("reload", TOML.replace(b"default", b"# default"))
         assert await ask(orders) == {"name": "Ahmet", "target": "queue/299"}
-    assert {name for name, *_ in lines} == {"call_answered", "source_asked"}, "all else is the supervisor's to tell"
+    assert {name for name, *_ in lines} == {"calls_answered", "source_asked"}, "all else is the supervisor's to tell"
 
 
 async def test_it_answers_at_the_socket_that_all_have(orders: Orders) -> None:
@@ -170,7 +170,7 @@ def test_what_happens_is_written_and_kept_to_be_told(lines: list[tuple[Any, ...]
         Guarded("crm", State.OPEN, "HTTP 500"),
         replace(answered(), routing=None),
     )
-    watch.call_answered(call)
+    watch.calls_answered([call])
     watch.source_asked(asked)
     watch.source_guarded(guarded)
     watch.snapshot_failed(SnapshotError("no room"))
@@ -183,7 +183,13 @@ def test_what_happens_is_written_and_kept_to_be_told(lines: list[tuple[Any, ...]
     assert watch.events == told == [call, asked, guarded, "snapshot_failed", "bug"]
     assert pickle.loads(pickle.dumps(told)) == told  # noqa: S301 - our own
     assert watch.refused == ["a: is bad"]
-    assert [name for name, *_ in lines] == ["call_answered", "source_asked", "source_guarded", "snapshot_failed", "bug"]
+    assert [name for name, *_ in lines] == [
+        "calls_answered",
+        "source_asked",
+        "source_guarded",
+        "snapshot_failed",
+        "bug",
+    ]
 
 
 def test_of_answers_that_are_given_again_all_are_counted_and_the_last_are_told(lines: list[tuple[Any, ...]]) -> None:
