@@ -229,6 +229,8 @@ class Server:
         if self._listener is not None:
             self._listener.answering = new.answering
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
+        if new.directory is not old.directory:
+            detach(old.directory.let_go())
         if leaving := {*old.upstreams.values()} - kept:
             self.operation.leaving |= leaving
             detach(self._retire(leaving))

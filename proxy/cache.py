@@ -101,6 +101,14 @@ class ContactCache:
         self.changes += 1
         return True
 
+    def emptied(self) -> Iterator[None]:
+        """Forget everything, a part at each step: calls would wait while a million entries go at once."""
+        for shard in self._shards:
+            self._count -= len(shard)
+            self.changes += len(shard)
+            shard.clear()
+            yield
+
     def resized(self, size: int) -> "ContactCache":
         """Hold so many from now on, and return the cache. Those not used for longest go, by and by if they are many."""
         self.size = size

@@ -189,8 +189,12 @@ async def test_a_good_configuration_counts_from_then_on(told: Told) -> None:
     server = Server(configured(first), in_turn(other))
     async with running(server) as url:
         assert await ask(url) == AHMET_SAID
+        before = server.deployment.directory
+        assert len(before.cache) == 1
         await server.reload()
         assert await ask(url) == {"name": "Other", "target": "queue/299"}
+        await until(lambda: len(before.cache) == 0)
+        assert len(server.deployment.directory.cache) == 1
         assert told("reloaded") == [(1, 0)]
         assert first.life == ["open"], "calls may still be asking it"
     assert (first.life, second.life) == (["open", "close"], ["open", "close"])

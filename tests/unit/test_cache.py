@@ -330,3 +330,15 @@ def test_that_nobody_is_known_cannot_age() -> None:
     assert cache.age(A, 50)
     assert cache.peek(A) is None
     assert not cache.age(A, 50)
+
+
+def test_all_can_be_forgotten_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "AT_ONCE", 10)
+    cache = ContactCache(100)
+    for place in range(100):
+        cache.put(f"+90530{place:07d}", ENTRY)
+    left = [len(cache), *(len(cache) for _ in cache.emptied())]
+    assert len(left) == 11
+    assert left == sorted(left, reverse=True)
+    assert (left[0], left[-1], cache.changes) == (100, 0, 200)
+    assert cache.peek("+905300000000") is None
