@@ -20,8 +20,8 @@ from proxy.target import Target
 
 _KEY = token_bytes(32)
 
-Answers = Progress[Knowledge, "asyncio.Future[Decision]"]
-Calls = Memory[Knowledge, "asyncio.Future[Decision]"]
+Answers = Progress[Knowledge, "Decision | asyncio.Future[Decision]"]
+Calls = Memory[Knowledge, "Decision | asyncio.Future[Decision]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,16 @@ class CallRouter:
         progress = self._dialogues.memory.recall(call)
         turn = (call.step, self._relevant(call.heard))
         known = progress.answers.get(turn)
+        if isinstance(known, Decision):
+            return known
         if known is not None:
-            if not known.done():
-                await asyncio.wait({known}, timeout=self.deadline)
+            await asyncio.wait({known}, timeout=self.deadline)
             return known.result() if known.done() else self.fall_back(Reason.CRM_FAILED, call)
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        progress.answers[turn] = answer
+        progress.keep(turn, answer)
         try:
             answer.set_result(await self._turn(call, progress))
+            progress.keep(turn, answer.result())
         finally:
             if not answer.done():  # the next one may have more luck
                 progress.answers.pop(turn, None)
@@ -168,7 +170,7 @@ class CallRouter:
             answer, looked_up = await self._identify(call, progress, answer, answer.key, ends_at)
         elif answer.outcome is Outcome.KEPT:
             progress.kept[step.kept_as] = answer.kept
-        goal, reason = step.next(answer, progress.times[step.name])
+        goal, reason = step.next(answer, progress.times.get(step.name, 0))
         knowledge = await self._own(call, progress, ends_at)
         if looked_up is not None:
             asked = tuple(dict.fromkeys(looked_up.asked + knowledge.asked))
@@ -201,7 +203,8 @@ class CallRouter:
             nameless = [each for each in may_be if not isinstance(each.ask, Keys) and each.hears(heard)]
             expected = expected or (nameless[0] if len(nameless) == 1 else None)
             progress.questions = call.step - 1 if expected else self._dialogues.max_steps
-            progress.times.update({expected.name: call.step - 1} if expected else {})
+            if expected:
+                progress.times[expected.name] = progress.times.get(expected.name, 0) + call.step - 1
         return expected if call.step > 1 or keyed else None
 
     async def _identify(
@@ -266,7 +269,7 @@ class CallRouter:
         )
         progress.manner = way.manner
         progress.asked = step.name
-        progress.times[step.name] += 1
+        progress.times[step.name] = progress.times.get(step.name, 0) + 1
         progress.questions += 1
         return Decision(
             question, Reason.ASKED, knowledge.via, way.rule, step.name, heard, line=routing.line, knowledge=knowledge
@@ -275,10 +278,7 @@ class CallRouter:
 
 def begun(decision: Decision) -> Answers:
     """Return what a call has been through that was put through when it began."""
-    progress: Answers = Progress(decision.knowledge)
-    answer = progress.answers[1, Heard()] = asyncio.get_running_loop().create_future()
-    answer.set_result(decision)
-    return progress
+    return Progress(decision.knowledge, answers={(1, Heard()): decision})
 
 
 def _who_guesses(caller: Caller) -> bytes:

@@ -1,11 +1,9 @@
 """What is remembered of calls between two questions of the switch: bounded in number and in time."""
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-from cachetools import LRUCache
 
 from proxy.model import Call, Heard
 from proxy.phone import Caller
@@ -32,13 +30,13 @@ Turn = tuple[int, Heard]
 
 @dataclass(slots=True)
 class Progress(Generic[K, A]):
-    """What one call has been through."""
+    """What one call has been through. As little as may be: ten thousand of them are there for the garbage collector."""
 
     knowledge: K | None = None
     """Of the caller; None before the first lookup"""
     asked: str = ""
     """The step that the caller is being asked; empty when it is none"""
-    times: Counter[str] = field(default_factory=Counter)
+    times: dict[str, int] = field(default_factory=dict)
     """How often each step was asked"""
     questions: int = 0
     """How often anything was asked"""
@@ -46,8 +44,14 @@ class Progress(Generic[K, A]):
     """How the call is put through by the rule that has asked"""
     kept: dict[str, str] = field(default_factory=dict)
     """What was keyed or said, by the field that it is kept as"""
-    answers: LRUCache[Turn, A] = field(default_factory=lambda: LRUCache(MOST_TURNS))
-    """What each question of the switch was answered, or will be"""
+    answers: dict[Turn, A] = field(default_factory=dict)
+    """What each of the last questions of the switch was answered, or will be"""
+
+    def keep(self, turn: Turn, answer: A) -> None:
+        """Remember an answer in the place of one that is known already, or behind all others."""
+        if turn not in self.answers and len(self.answers) == MOST_TURNS:
+            del self.answers[next(iter(self.answers))]
+        self.answers[turn] = answer
 
 
 class Memory(Generic[K, A]):

@@ -49,8 +49,10 @@ def test_so_many_calls_are_remembered_and_no_more() -> None:
 def test_so_many_answers_of_a_call_are_remembered_and_no_more() -> None:
     progress: Progress[str, str] = Progress()
     for step in range(1000):
-        progress.answers[(step, Heard())] = "answer"
-    assert len(progress.answers) == MOST_TURNS
+        progress.keep((step, Heard()), "answer")
+        progress.keep((step, Heard()), "another")
+    assert [*progress.answers] == [(step, Heard()) for step in range(1000 - MOST_TURNS, 1000)]
+    assert {*progress.answers.values()} == {"another"}
 
 
 KNOWN = (CALL.call_id, CALL.caller, CALL.called)
