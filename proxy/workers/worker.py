@@ -39,7 +39,7 @@ GAUGED = 5
 LAST_WORDS = 0.2
 """Seconds in which the last events are told."""
 
-MOST_TOLD = 100
+MOST_TOLD = 20
 """Answers that were given again, of those between two times; the others are only counted."""
 
 

@@ -26,6 +26,7 @@ from proxy.snapshot import Caps
 from proxy.upstream import Limits
 from proxy.web.connections import PATIENCE
 from proxy.web.sockets import OTHERS
+from proxy.workers.worker import EVERY, MOST_TOLD
 from tests.e2e.running import Serving, call
 from tests.readme.operation_page import (
     PAGE,
@@ -123,6 +124,7 @@ def test_what_governs_a_promise_is_a_setting() -> None:
         (r"at least (\d+) characters", SHORTEST_SECRET),
         (r"after (\d+) s at the soonest", RETIRED_AFTER),
         (r"and one every (\d+) s", 1 / REFILL),
+        (r"the last (\d+) of each fifth of a second", MOST_TOLD * 0.2 / EVERY),
     ],
 )
 def test_a_figure_is_the_one_in_the_code(sentence: str, figure: float) -> None:
