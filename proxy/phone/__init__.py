@@ -24,6 +24,7 @@ from proxy.phone.spelling import (
     SHORTEST_RUN,
     UNUSUAL,
     WITHHELD_WORDS,
+    readings_of,
 )
 
 LONGEST_TEXT = 64
@@ -134,14 +135,27 @@ class Unreadable:
 
 Caller = PhoneNumber | Extension | Withheld | Unreadable
 
+_callers: dict[tuple[str, str], PhoneNumber] = {}
+"""By the text that the switch has sent, and the home region"""
+
 
 def parse_caller(text: str | None, region: str) -> Caller:
     """Read what the switch sent. Never raises: whatever it is, the call needs an answer.
 
     `region` is the home region (ISO 3166), in which numbers without a country code are read.
     """
-    if text is None:
-        return Withheld()
+    key = text or "", region
+    caller: Caller | None = _callers.get(key)
+    if caller is None:
+        caller = _caller_in(*key)
+        if isinstance(caller, PhoneNumber):  # there is no end of what is none
+            if len(_callers) >= MOST_KNOWN:
+                _callers.clear()
+            _callers[key] = caller
+    return caller
+
+
+def _caller_in(text: str, region: str) -> Caller:
     if len(text) > LONGEST_TEXT:
         return Unreadable(f"longer than {LONGEST_TEXT} characters")
     stripped = text.strip()
@@ -209,7 +223,7 @@ class _Reader:
         try:
             number, readings = _read(dialled, self._region, self._home, plus_was_lost)
         except InvalidNumber:
-            number, readings = None, len([*_readings(dialled, self._home, plus_was_lost=plus_was_lost)])
+            number, readings = None, len([*readings_of(dialled, self._home, plus_was_lost=plus_was_lost)])
         self.readings += readings
         return number
 
@@ -252,7 +266,7 @@ def _read(dialled: str, region: str, home: str, plus_was_lost: bool) -> tuple[Ph
 
     Raises InvalidNumber, which is not remembered: there is no end of what is no number.
     """
-    for count, candidate in enumerate(_readings(dialled, home, plus_was_lost=plus_was_lost), 1):
+    for count, candidate in enumerate(readings_of(dialled, home, plus_was_lost=plus_was_lost), 1):
         with suppress(NumberParseException):
             parsed = phonenumbers.parse(candidate, region)
             number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
@@ -263,6 +277,7 @@ def _read(dialled: str, region: str, home: str, plus_was_lost: bool) -> tuple[Ph
 
 def forget_numbers() -> None:
     """Forget all numbers that were read: somebody's may have to be erased."""
+    _callers.clear()
     _read.cache_clear()
 
 
@@ -272,20 +287,6 @@ def _digits_of(text: str) -> str:
 
 def _is_at_home(number: PhoneNumber) -> bool:
     return number.subscriber != number.international
-
-
-def _readings(dialled: str, home: str, *, plus_was_lost: bool) -> Iterator[str]:
-    """Yield what the digits may mean in a country, given as its code, the likeliest first."""
-    digits = dialled.removeprefix("+")
-    if dialled != digits or plus_was_lost:
-        yield "+" + digits
-    if digits.startswith("00"):
-        yield "+" + digits[2:]
-    yield digits
-    if digits.startswith("0" + home):  # not any country's: 0822... at home is not a number in Korea
-        yield "+" + digits[1:]
-    elif not digits.startswith("0"):
-        yield "+" + digits
 
 
 def _seen_from(region: str, parsed: phonenumbers.PhoneNumber, number_type: str) -> PhoneNumber:

@@ -1,6 +1,7 @@
 """How numbers are written, and what their types are called."""
 
 import re
+from collections.abc import Iterator
 
 from phonenumbers import PhoneNumberType
 
@@ -42,3 +43,17 @@ NUMBER_TYPES = {
     PhoneNumberType.VOICEMAIL: "voicemail",
 }
 """The names under which rules know the number types of phonenumbers."""
+
+
+def readings_of(dialled: str, home: str, *, plus_was_lost: bool) -> Iterator[str]:
+    """Yield what the digits may mean in a country, given as its code, the likeliest first."""
+    digits = dialled.removeprefix("+")
+    if dialled != digits or plus_was_lost:
+        yield "+" + digits
+    if digits.startswith("00"):
+        yield "+" + digits[2:]
+    yield digits
+    if digits.startswith("0" + home):  # not any country's: 0822... at home is not a number in Korea
+        yield "+" + digits[1:]
+    elif not digits.startswith("0"):
+        yield "+" + digits

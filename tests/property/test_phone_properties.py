@@ -1,9 +1,21 @@
+from dataclasses import astuple
+
 import phonenumbers
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import shortnumberinfo
 
-from proxy.phone import Extension, PhoneNumber, Unreadable, Withheld, numbers_in, parse_caller, parse_number
+from proxy.phone import (
+    Extension,
+    PhoneNumber,
+    Unreadable,
+    Withheld,
+    forget_numbers,
+    numbers_in,
+    parse_caller,
+    parse_number,
+)
 from tests.property.strategies import any_text, foreign_numbers, home_numbers, numbers_at_home
 
 SEPARATORS = st.sampled_from(["", "", "", " ", "-", ".", "/", "(", ")", " - ", "\t", "\u00a0"])
@@ -13,6 +25,30 @@ EMERGENCY = ("112", "110", "155", "156", "158", "177", "122", "153", "182", "911
 @given(any_text(200), st.sampled_from(["TR", "DE", "US", "ZZ", ""]))
 def test_any_text_is_read_as_a_caller(text: str, region: str) -> None:
     assert isinstance(parse_caller(text, region), PhoneNumber | Extension | Withheld | Unreadable)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(
+                any_text(80), st.text("0159+ ()-", max_size=16), home_numbers().map(lambda number: number.national)
+            ),
+            st.sampled_from(["TR", "DE", "US"]),
+        ),
+        max_size=8,
+    ),
+    st.integers(1, 4),
+)
+def test_what_was_read_before_is_read_alike_in_any_order_and_in_each_region(
+    texts: list[tuple[str, str]], most_known: int
+) -> None:
+    alone = []
+    for text, region in texts:
+        forget_numbers()
+        alone.append(astuple(parse_caller(text, region)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("proxy.phone.MOST_KNOWN", most_known)
+        assert [astuple(parse_caller(text, region)) for text, region in texts * 2] == alone * 2
 
 
 @given(st.text("0123456789+ ()-./", max_size=40))

@@ -9,6 +9,7 @@ from proxy.phone import (
     PhoneNumber,
     Unreadable,
     Withheld,
+    _callers,
     _read,
     forget_numbers,
     numbers_in,
@@ -365,4 +366,21 @@ def test_what_is_no_number_is_not_remembered() -> None:
     forget_numbers()
     for digits in range(50):
         assert isinstance(parse_caller(f"0099912345{digits}", "TR"), Unreadable)
-    assert _read.cache_info().currsize == 0
+    assert (_read.cache_info().currsize, len(_callers)) == (0, 0)
+
+
+def test_what_the_switch_has_sent_is_known_when_it_comes_again_until_it_is_to_be_forgotten() -> None:
+    forget_numbers()
+    caller = parse_caller("0532 111 22 33 ", "TR")
+    assert parse_caller("0532 111 22 33 ", "TR") is caller
+    assert parse_caller("0532 111 22 33 ", "DE") != caller
+    forget_numbers()
+    assert parse_caller("0532 111 22 33 ", "TR") is not caller
+
+
+def test_of_what_was_sent_no_more_is_known_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_numbers()
+    monkeypatch.setattr("proxy.phone.MOST_KNOWN", 3)
+    callers = [parse_caller(f"053211122{last:02d}", "TR") for last in range(10)]
+    assert [str(caller)[-2:] for caller in callers] == [f"{last:02d}" for last in range(10)]
+    assert len(_callers) == 1
