@@ -44,6 +44,8 @@ def fold(text: str) -> str:
     So `İSTANBUL` equals `istanbul`, `ISPARTA` equals `ısparta`, and `VIP` still equals `vip`, whichever
     alphabet a CRM's user had in mind.
     """
+    if text.isascii():
+        return text.lower()
     composed = unicodedata.normalize("NFC", text).translate(_ALL_FOUR_I)
     return unicodedata.normalize("NFC", composed.casefold().replace("i\u0307", "i"))
 

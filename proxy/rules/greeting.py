@@ -2,8 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.model import Contact, as_text
 from proxy.rules.comparison import bare_words, fold
@@ -29,22 +28,25 @@ class Greeting:
     """A template such as `{first_name} {last_name}`. Raises ValueError when it is malformed."""
 
     template: str
+    field_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The fields that stand in it"""
+    is_a_field: bool = field(init=False, repr=False, compare=False)
+    """There is nothing else in it than one of them"""
 
     def __post_init__(self) -> None:
         names = PLACEHOLDER.findall(self.template)
+        object.__setattr__(self, "field_names", tuple(names))
+        object.__setattr__(self, "is_a_field", PLACEHOLDER.fullmatch(self.template) is not None)
         if re.search(r"[{}]", PLACEHOLDER.sub("", self.template)) or not all(map(FIELD_NAME.fullmatch, names)):
             raise ValueError("is not a greeting template - allowed: text with {field} in it")
-
-    @property
-    def field_names(self) -> Sequence[str]:
-        """The fields that stand in it."""
-        return PLACEHOLDER.findall(self.template)
 
     def render(self, contact: Contact) -> str:
         """Return whom to greet; empty when the contact has none of the fields, or nothing speakable in them."""
         values = [speakable(as_text(contact.value(name))) for name in self.field_names]
         if values and not any(values):
             return ""
+        if self.is_a_field:  # a second look would change nothing
+            return values[0]
         remaining = iter(values)
         return speakable(PLACEHOLDER.sub(lambda _: next(remaining), self.template))
 

@@ -44,6 +44,17 @@ def test_a_plain_name_is_spoken_as_one_of_which_markup_has_to_go(text: str) -> N
     assert speakable(text) == speakable(f"{text}<b>")
 
 
+@given(st.one_of(any_text(200), NAMES, NO_NAMES))
+def test_a_field_alone_is_greeted_as_among_others_that_are_empty(text: str) -> None:
+    contact = Contact(text, {"nothing": None})
+    assert Greeting("{name}").render(contact) == Greeting("{name}{nothing}").render(contact)
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_a_plain_text_is_compared_as_one_with_a_letter_of_another_alphabet_behind_it(text: str) -> None:
+    assert f"{fold(text)}ж" == fold(f"{text}ж")
+
+
 @given(CONTACTS, GREETINGS)
 def test_so_it_is_with_every_greeting_of_any_contact(contact: Contact, greeting: Greeting) -> None:
     assert_can_be_spoken(greeting.render(contact))
