@@ -12,6 +12,8 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import repeat
+from operator import contains
 from typing import Protocol
 
 from proxy.limiter import Limiter, network_of
@@ -91,7 +93,7 @@ class Access:
     def client(self, peer: str | None, headers: Headers) -> Address | None:
         """Return who asks: the peer, or whom the trusted proxies name. None when that cannot be read."""
         client = read_address(peer or "")
-        if client is None or not _is_in(client, self._trusted):
+        if client is None or not self._trusted or not _is_in(client, self._trusted):
             return client
         lines = headers.getall("X-Forwarded-For", [])
         for hop in reversed(",".join(lines).split(",") if lines else []):
@@ -104,7 +106,7 @@ class Access:
 def is_right(brought: Iterable[str], tokens: Iterable[bytes]) -> bool:
     """Compare in a time that does not tell how much of a token was right, or which one it was."""
     right = False
-    for text in brought:
+    for text in filter(None, brought):  # no token is empty
         candidate = text.encode("utf-8", "surrogatepass")
         for token in tokens:
             right |= hmac.compare_digest(candidate, token)
@@ -133,7 +135,7 @@ def _as_ipv4_network(network: Network) -> Network:
 
 
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:
-    return any(address in network for network in networks)
+    return any(map(contains, networks, repeat(address)))
 
 
 def _brought(before: str, query: Query, headers: Headers) -> Iterator[str]:
@@ -146,7 +148,10 @@ def _brought(before: str, query: Query, headers: Headers) -> Iterator[str]:
 def brought_in(headers: Headers) -> Iterator[str]:
     """Yield what may be a token, from the headers in which one may stand."""
     yield headers.get(TOKEN_HEADER, "")
-    scheme, _, credentials = headers.get("Authorization", "").strip().partition(" ")
+    authorization = headers.get("Authorization", "")
+    if not authorization:
+        return
+    scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         yield credentials.strip()
     elif scheme.lower() == "basic":
