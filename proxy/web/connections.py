@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from proxy.web.lazy import LazyConnection
 from proxy.web.listener import Listener
 from proxy.web.pieces import Pieces
 
@@ -122,7 +123,7 @@ class LimitedServer(web.Server):
             self._sweep_soon()
 
 
-class LimitedConnection(RequestHandler):
+class LimitedConnection(LazyConnection):
     """One connection of a listener."""
 
     __slots__ = (
@@ -135,22 +136,19 @@ class LimitedConnection(RequestHandler):
         "_pieces",
         "_received",
         "_server",
-        "_wire",
     )
 
     def __init__(self, server: LimitedServer) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # its documented way to have none
+            access_log=None,
             auto_decompress=False,  # nobody reads bodies here; bad ones would be complained of
             keepalive_timeout=KEEP_ALIVE,
             max_line_size=MAX_LINE,
             max_field_size=MAX_LINE,
         )
         self._server = server
-        self._wire: asyncio.Transport
-        """The transport; aiohttp lets go of its own when it begins to close, and what is unsent may hold that up"""
         self._has_entered = False
         self._has_said_all = False
         self._is_broken = False
@@ -184,6 +182,7 @@ class LimitedConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Have aiohttp read what has come, but no more requests than may wait to be answered."""
+        self.serve()
         pieces = self._pieces
         if not self._is_broken:
             pieces.add(data)

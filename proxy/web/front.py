@@ -123,9 +123,11 @@ class ShortWay(LimitedConnection):
             return False
         self._wire.write(b"".join((ready.before_date, _date(int(time.time())), ready.behind_date)))
         self._switch.has_answered(self)
-        self._next_keepalive_close_time = began + KEEP_ALIVE
         if ready.closes:
             self.force_close()
+        else:
+            self.serve()  # which closes it when nothing comes any more
+            self._next_keepalive_close_time = began + KEEP_ALIVE
         listener.repeat(ready, time.monotonic() - began, call_id)
         return True
 

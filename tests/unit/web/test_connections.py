@@ -257,6 +257,16 @@ async def test_a_connection_that_has_just_been_opened_may_still_ask_at_the_end(r
     assert await is_closed(old)
 
 
+async def test_nobody_waits_for_those_who_have_said_nothing_at_the_end(running: Running) -> None:
+    running.answers.answers_within = 60.0
+    old = await running.connect()
+    await asyncio.sleep(0.15)
+    new = await running.connect()
+    await asyncio.wait_for(running.runner.cleanup(), 5)
+    assert await is_closed(old)
+    assert await is_closed(new)
+
+
 async def test_nothing_that_was_said_is_read_from_a_connection_that_is_closed_at_once(running: Running) -> None:
     running.answers.connections = 0
     peer = await running.connect(REQUEST)

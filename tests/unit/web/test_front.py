@@ -19,6 +19,7 @@ from proxy.journal import Answered, Given, Repeated
 from proxy.model import Reason, Via
 from proxy.phone import Withheld
 from proxy.web import front, ready
+from proxy.web.connections import KEEP_ALIVE
 from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
 from tests.unit.deployed import configured
@@ -184,6 +185,39 @@ async def test_a_connection_ends_as_after_the_whole_way(
     assert heads[0] == heads[1] == heads[2]
     assert heads[2][1] is ((version == b"1.0" and b"keep" not in connection) or b"close" in connection)
     assert await switch.told() == (2, 1)
+
+
+@pytest.mark.parametrize(("ending", "waiting"), [(b"Connection: close\r\n", 0), (b"", 1)])
+async def test_nobody_waits_for_a_further_question_on_a_connection_that_ends_with_the_answer(
+    switch_for: Switches, ending: bytes, waiting: int
+) -> None:
+    question, switch = QUESTION[:-2] + ending + b"\r\n", await switch_for()
+    for _ in range(2):
+        await (await switch.connect()).ask(question)
+    await switch.told()
+    before = asyncio.all_tasks()
+    peer = await switch.connect()
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == before
+    peer.writer.write(question)
+    await peer.reader.readuntil(b"}")
+    assert len(asyncio.all_tasks() - before) == waiting
+    assert await switch.told() == (2, 1)
+
+
+async def test_a_connection_on_which_nothing_comes_any_more_is_closed_after_the_short_way_too(
+    switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    peer = await switch.connect()
+    await peer.ask()
+    assert await switch.told() == (2, 1)
+    monkeypatch.setattr(loop, "time", lambda: now() + KEEP_ALIVE - 5)
+    await asyncio.sleep(0.01)
+    assert not peer.reader.at_eof()
+    monkeypatch.setattr(loop, "time", lambda: now() + 2 * KEEP_ALIVE)
+    assert await asyncio.wait_for(peer.reader.read(), 5) == b""
 
 
 # ---------------------------------------------------------------------------------------- what is no longer so
