@@ -80,6 +80,10 @@ class ShortWay(LimitedConnection):
         else:
             self._is_at_rest = False
             self._asked = data
+            if self._pieces.take_whole(data):
+                self.serve()
+                self._read(data, is_in_a_body=False)
+                return
         super().data_received(data)
 
     def close(self) -> None:

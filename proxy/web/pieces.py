@@ -27,6 +27,13 @@ class Pieces:
         self._came = self._came[self._place - read :] + data
         self._place = read
 
+    def take_whole(self, data: bytes) -> bool:
+        """Take in what has come, and take it at once, if that is a head and nothing else; tell whether it is."""
+        is_one = not self and 0 <= data.find(_END) == len(data) - len(_END) <= self._most - len(_END)
+        if is_one:
+            self._came, self._place = data, len(data)
+        return is_one
+
     def take(self, *, is_in_a_body: bool) -> bytes:
         """Return the next piece, with any blank lines behind a head; an empty one when all is read.
 

@@ -67,3 +67,38 @@ def test_nothing_is_lost_and_nothing_comes_twice_however_it_comes() -> None:
         came = [sent[place : place + size] for place in range(0, len(sent), size)]
         for is_in_a_body in (False, True):
             assert b"".join(cut(*came, is_in_a_body=is_in_a_body)) == sent
+
+
+@pytest.mark.parametrize("before", [b"", HEAD, b"telefon=1\r\n\r"])
+@pytest.mark.parametrize("behind", [b"", HEAD, b"\n", b"\n\r\n", b"\r\n", b"GET"])
+def test_a_head_and_nothing_else_is_taken_whole_as_if_it_had_been_cut(before: bytes, behind: bytes) -> None:
+    at_once, cut_up = Pieces(MOST), Pieces(MOST)
+    for pieces in (at_once, cut_up):
+        pieces.add(before)
+        pieces.take_all()
+    assert at_once.take_whole(HEAD)
+    cut_up.add(HEAD)
+    assert cut_up.take_all() == HEAD
+    assert not at_once
+    for pieces in (at_once, cut_up):
+        pieces.add(behind)
+    for _ in range(3):
+        assert at_once.take(is_in_a_body=False) == cut_up.take(is_in_a_body=False)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", HEAD[:-1], HEAD + b"\n", HEAD + HEAD, HEAD + b"telefon=1", b"x" * (MOST - 3) + b"\r\n\r\n"]
+)
+def test_anything_else_is_not(data: bytes) -> None:
+    pieces = Pieces(MOST)
+    assert not pieces.take_whole(data)
+    assert not pieces
+    pieces.add(data)
+    assert cut(data)[:1] == [pieces.take(is_in_a_body=False)] * bool(data)
+
+
+def test_nor_is_a_head_before_which_something_is_not_read() -> None:
+    pieces = Pieces(MOST)
+    pieces.add(b"GET ")
+    assert not pieces.take_whole(HEAD)
+    assert pieces.take_all() == b"GET "
