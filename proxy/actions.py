@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from proxy.target import LANGUAGES, LONGEST_PHRASE, Target
+from proxy.values import per_call
 
 LONGEST_PROMPT = 20
 """Digits that a caller can be asked for: no phone number and no customer number is longer."""
@@ -46,7 +47,7 @@ class Spoken:
         _check(self.speed is None or _is_within(SPEEDS, self.speed), "has a speed that the switch does not have")
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Transfer:
     """The call goes to a target, and that is the end of it."""
 

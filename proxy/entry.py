@@ -5,14 +5,14 @@ The garbage collector does not look at bytes, and they take far less memory than
 
 import json
 import math
-from dataclasses import dataclass
 from struct import Struct
 from types import MappingProxyType
 
 from proxy.model import Contact
+from proxy.values import per_call
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Entry:
     """A contact, or None for "the CRM does not know it", with the times until which it is good."""
 

@@ -16,6 +16,7 @@ from proxy.model import FAILED_OPEN, Call, Contact, Finding, Outcome, Reason, Vi
 from proxy.phone import Caller, PhoneNumber
 from proxy.routing import Decision, Explanation, Routing, by_rules, learnt, put_through
 from proxy.rules import Rule, explain
+from proxy.values import per_call
 
 KEPT = 1000
 """Calls of each sort that are kept."""
@@ -27,7 +28,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 """What the id of a call is written like; another may be somebody's number."""
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Answered:
     """One answered request of the switch."""
 

@@ -9,6 +9,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from proxy.phone import Caller
+from proxy.values import per_call
 
 MOST_BITS = 10_000
 """Of a whole number; what is larger is no number that anybody compares or prints."""
@@ -156,7 +157,7 @@ class Call:
     """The switch can ask the caller something, and us again"""
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Finding:
     """What was learnt about a caller: a contact, or None when the CRM said that it does not know the number."""
 
@@ -170,7 +171,7 @@ OUTCOMES = ("found", "unknown", "failed", "not asked", "completed", "incomplete"
 """What may come of asking a source."""
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Asked:
     """What one source said about one number, for logs and explanations."""
 

@@ -11,6 +11,7 @@ from proxy.rules.greeting import Greeting
 from proxy.rules.manner import Manner
 from proxy.rules.situation import During, Outside
 from proxy.target import Target
+from proxy.values import per_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Routing:
                 return self.default
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Knowledge:
     """What could be learnt about a call before the rules are tried."""
 
@@ -62,7 +63,7 @@ class Knowledge:
     """What the sources have said"""
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Decision:
     """What becomes of a call, and why."""
 
@@ -93,7 +94,7 @@ class Explanation:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Way:
     """Where a call goes, before it is put into the words of an action."""
 

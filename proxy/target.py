@@ -1,7 +1,8 @@
 """Where a call goes, in the switch's own grammar: nothing else ever leaves in an answer."""
 
 import re
-from dataclasses import dataclass
+
+from proxy.values import per_call
 
 GRAMMAR = (
     "user/N, group/N, queue/N, ivr/N, voicemail/N or announcement/N (N: 1 to 6 digits), external/NUMBER, "
@@ -25,7 +26,7 @@ _OUTSIDE_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Target:
     """One valid target. `str()` is what the switch is told."""
 

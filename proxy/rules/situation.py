@@ -9,6 +9,7 @@ from proxy.model import ABOUT_ITSELF, Call, Contact, Scalar, as_text
 from proxy.phone import Caller, PhoneNumber
 from proxy.rules.comparison import Comparison
 from proxy.rules.hours import Hours
+from proxy.values import per_call
 
 
 class Standing(StrEnum):
@@ -24,7 +25,7 @@ class Standing(StrEnum):
     """The CRM could not be asked, or what the switch sent is no number"""
 
 
-@dataclass(frozen=True, slots=True)
+@per_call(frozen=True, slots=True)
 class Situation:
     """One call and what is known of its caller. There is a `contact` exactly when `standing` is `known`."""
 
