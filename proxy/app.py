@@ -36,6 +36,9 @@ RETIRED_AFTER, RETIRED_BY = 5.0, 60.0
 STARTING = 1.0
 """Seconds for which the first calls wait until sources are open; those that take longer go on opening."""
 
+FIRST_CALLS = 0.1
+"""Seconds in which calls that have waited for the start are answered, before what the operator sees is loaded."""
+
 YOUNG = 10_000
 """Objects that are made before the youngest are looked through for garbage: each lookup under way has some hundred."""
 
@@ -135,7 +138,7 @@ class Server:
             runner = web.ServerRunner(server)
             port = await self._listen(runner, lambda runner: self._site(runner, listen))
             if (at := deployment.settings.admin.listen) is not None:
-                detach(self._listen_to_the_operator(at))
+                asyncio.get_running_loop().call_later(FIRST_CALLS, self._open_to_the_operator, at)
             detach(self._keeper.keep(lambda: self.deployment.settings.cache.snapshot_every))
             return port
 
@@ -268,6 +271,10 @@ class Server:
         admin = self.deployment.settings.admin
         token, push_token = (each.get_secret_value() if each else None for each in (admin.token, admin.push_token))
         return AdminListener(self.operation, token, push_token, self._watch.bug)
+
+    def _open_to_the_operator(self, at: tuple[str, int]) -> None:
+        if not self._stopping.is_set():
+            detach(self._listen_to_the_operator(at))
 
     async def _listen_to_the_operator(self, at: tuple[str, int]) -> None:
         """Open the operator's own address, as soon as it can be had: a server that is ending may still have it."""

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from watchfiles import Change, awatch
-
 DEBOUNCE = 200
 """Milliseconds for which a file that is being written is left in peace."""
 
@@ -38,9 +36,11 @@ def content_of(file: Path) -> bytes | None:
 
 async def _moments(file: Path, stop: asyncio.Event) -> AsyncIterator[None]:
     """Yield when something has happened to the file, and every now and then."""
+    from watchfiles import awatch  # noqa: PLC0415 - calls are answered before, and the sample has no need of it
+
     names = {file.name, "..data"}  # the latter is exchanged where the file is a link, as in a mounted volume
 
-    def is_about_it(_: Change, path: str) -> bool:
+    def is_about_it(_: object, path: str) -> bool:
         return Path(path).name in names
 
     while not stop.is_set():

@@ -15,6 +15,7 @@ __all__ = ["main", "run"]
 def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
     gc.disable()  # what is loaded stays; to look through it again and again takes an eighth of a start
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # or it reads about every installed package
     try:
         code = main()
     except SystemExit as exc:

@@ -12,7 +12,6 @@ from proxy.cli.ending import MISUSED, fail
 from proxy.cli.listening import run_at
 from proxy.config import Configuration, load
 from proxy.following import content_of
-from proxy.workers.supervisor import Supervisor
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
         return serve_until_stopped(configuration, options.listen, lambda _: None, (file, content))
     if content is None:
         fail("--workers: the configuration comes by a pipe - allowed: a file, or one worker", MISUSED)
+    from proxy.workers.supervisor import Supervisor  # noqa: PLC0415 - most servers have one worker, and need none
+
     supervisor = Supervisor(configuration, file, content, options.workers)
     return serve_until_stopped(configuration, options.listen, lambda _: None, (file, content), supervisor)
 

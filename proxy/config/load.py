@@ -5,13 +5,13 @@ import re
 import stat
 import tomllib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource, SettingsError
 
 from proxy.adapter import Adapter, AdapterConfig, By, Enriching
 from proxy.config.crosscheck import crosscheck
@@ -19,7 +19,7 @@ from proxy.config.doubts import texts_in, warnings
 from proxy.config.notes import notes
 from proxy.config.sentences import Path, key_of, sentences
 from proxy.config.settings import Settings, SourceSettings, SwitchSettings
-from proxy.config.values import SHORTEST_SECRET, FromEnvironment, parse_by
+from proxy.config.values import SHORTEST_SECRET, parse_by
 from proxy.errors import ConfigError
 from proxy.registry import find_adapter
 from proxy.secret_files import read_secret_file
@@ -33,6 +33,9 @@ _SECRETS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("admin",), "push_token"),
 )
 """Sections, and the secrets in them that may stand in files. Those of adapters are their own to read."""
+
+PREFIX = "TANIMA_"
+"""Of variables that set something"""
 
 _UNREAD = "?" * SHORTEST_SECRET
 
@@ -86,7 +89,8 @@ def load(file: FilePath, content: bytes | None = None) -> Configuration:
         problems += sentences(exc, tree, Settings)
     problems += crosscheck(tree)
     context = {"folder": str(folder), "region": _region(tree), "secret_files": secret_files}
-    adapters = [_build_adapter(tree, index, context, problems) for index in _sources_to_build(tree)]
+    find = cache(find_adapter)  # which reads about every installed package
+    adapters = [_build_adapter(tree, index, find, context, problems) for index in _sources_to_build(tree)]
     if settings is None or problems:
         raise ConfigError([" ".join(problem.split()) for problem in problems])  # one line each, whatever is in them
     built = [adapter for adapter in adapters if adapter is not None]
@@ -144,24 +148,23 @@ def _comes_to_its_end(file: FilePath) -> bool:
 
 def _from_environment(problems: list[str]) -> Tree:
     """Return what the environment sets: TANIMA_SWITCH__DEADLINE is switch.deadline."""
-    sections = {f"TANIMA_{name}".upper() for name in Settings.model_fields}
+    ours = [variable for variable in os.environ if variable.upper().startswith(PREFIX)]
+    if not ours:
+        return {}
+    from proxy.config.environment import SettingsError, set_by_environment  # noqa: PLC0415 - loads 20 modules for few
+
+    sections = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     allowed = f"{', '.join(sorted(sections))}, and __KEY behind it"
     problems += [
         f"{variable}: is not a setting - allowed: {allowed}"
-        for variable in os.environ
-        if variable.startswith("TANIMA_") and variable.split("__")[0].upper() not in sections
+        for variable in ours
+        if variable.startswith(PREFIX) and variable.split("__")[0].upper() not in sections
     ]
     try:
-        return {section: _marked(value) for section, value in EnvSettingsSource(Settings)().items()}
+        return set_by_environment(PREFIX)
     except SettingsError as exc:
         problems.append(f"environment: {exc} - allowed: JSON for lists and tables")
         return {}
-
-
-def _marked(node: Any) -> Any:  # noqa: ANN401 - any value
-    if isinstance(node, dict):
-        return {key: _marked(value) for key, value in node.items()}
-    return FromEnvironment(node) if isinstance(node, str) else node
 
 
 def _merged(tree: Tree, over: Tree) -> Tree:
@@ -207,13 +210,17 @@ def _region(tree: Tree) -> str:
 
 
 def _build_adapter(
-    tree: Tree, index: int, context: Mapping[str, Any], problems: list[str]
+    tree: Tree,
+    index: int,
+    find: Callable[[str, FilePath], type[Adapter]],
+    context: Mapping[str, Any],
+    problems: list[str],
 ) -> tuple[Adapter, AdapterConfig] | None:
     """Return the adapter of one source with its options, or None and add the problems."""
     source, path = tree["sources"][index], ("sources", index)
     role = source.get("role", "find")
     try:
-        adapter_class = find_adapter(source["adapter"], FilePath(context["folder"]))
+        adapter_class = find(source["adapter"], FilePath(context["folder"]))
     except ValueError as exc:
         problems.append(f"{key_of((*path, 'adapter'), tree)}: {source['adapter']!r} {exc}")
         return None

@@ -5,8 +5,7 @@ from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PlainValidator, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, SecretStr, field_validator, model_validator
 
 from proxy.addresses import parse_known_listen, parse_listen
 from proxy.config.dialogue import DialogueSettings, StepName, StepSettings
@@ -14,6 +13,7 @@ from proxy.config.public_holidays import parse_holidays
 from proxy.config.routes import LineSettings, RoutingSettings, RuleSettings
 from proxy.config.section import Section
 from proxy.config.values import (
+    AsText,
     LongSecret,
     Networks,
     Number,
@@ -59,7 +59,7 @@ class AccessSettings(Section):
 class SwitchSettings(Section):
     """`[switch]`: how the switch asks."""
 
-    listen: Annotated[tuple[str, int], read_by(parse_listen), NoDecode] = ("127.0.0.1", 8080)
+    listen: Annotated[tuple[str, int], read_by(parse_listen), AsText] = ("127.0.0.1", 8080)
     """Where the switch finds us, HOST:PORT"""
     path: Annotated[str, read_by(parse_path)] = "/musteri.json"
     """Path of the URL that the switch asks"""
@@ -73,7 +73,7 @@ class SwitchSettings(Section):
     """Home country, in which numbers without a country code are read"""
     deadline: Annotated[Number, Field(gt=0, le=30)] = 1.5
     """Seconds for which the switch may be kept waiting"""
-    default: Annotated[TargetSetting, NoDecode]
+    default: Annotated[TargetSetting, AsText]
     """Target when nobody can tell: the CRM is down or too slow, the number is nonsense"""
     connections: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 2000
     """Connections at the most; a further one takes the place of one that is silent"""
@@ -182,26 +182,26 @@ class AdminSettings(Section):
     """Secret of at least 16 characters for a CRM that tells of changes (`POST /invalidate`), and may do nothing else"""
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """A whole deployment. `TANIMA_SWITCH__DEADLINE` in the environment comes before the TOML, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="TANIMA_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = ConfigDict(validate_default=True)
 
     switch: SwitchSettings
     """A table [switch], with at least `default`: how the switch asks"""
     routing: RoutingSettings = RoutingSettings()
     """Calls that no rule matched"""
-    rules: list[RuleSettings] = []
+    rules: list[RuleSettings] = Field(default=[])
     """Tried in their order, the first that matches wins"""
-    tables: dict[str, dict[str, TableValue]] = {}
+    tables: dict[str, dict[str, TableValue]] = Field(default={})
     """`[tables.NAME]`: from a field's value to a number or a language, for {field | NAME}"""
-    lines: list[LineSettings] = []
+    lines: list[LineSettings] = Field(default=[])
     """Dialled numbers with rules of their own"""
-    steps: dict[StepName, StepSettings] = {}
+    steps: dict[StepName, StepSettings] = Field(default={})
     """`[steps.NAME]`: what callers are asked; the name is that of the parameter with what was keyed"""
     dialogue: DialogueSettings = DialogueSettings()
     """Bounds of what callers are asked"""
-    hours: dict[str, HoursSettings] = {}
+    hours: dict[str, HoursSettings] = Field(default={})
     """Named spans of time, for `during` and `outside`"""
     lookup: LookupSettings = LookupSettings()
     """How the sources are asked"""
@@ -211,15 +211,3 @@ class Settings(BaseSettings):
     """At least one [[sources]]: who is asked about a number"""
     admin: AdminSettings = AdminSettings()
     """A second address, for the operator's own commands"""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what `load` has merged, and nothing else."""
-        return (init_settings,)

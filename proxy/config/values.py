@@ -48,6 +48,10 @@ class FromEnvironment(str):
     __slots__ = ()
 
 
+class AsText:
+    """Marks a field that is written as a text, also in the environment, where lists and tables are JSON."""
+
+
 def _as_literal(value: object) -> object:
     if isinstance(value, FromEnvironment):
         with suppress(ValueError):

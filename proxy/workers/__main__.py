@@ -1,7 +1,10 @@
 """`python -m proxy.workers DESCRIPTOR`: how the supervisor starts a worker."""
 
+import gc
 import sys
 
-from proxy.workers.worker import main
+gc.disable()  # while all is loaded, as by `tanima` itself
+
+from proxy.workers.worker import main  # noqa: E402 - see above
 
 main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """A process that answers the switch, one of several."""
 
 import asyncio
+import gc
 import logging
 import math
 import os
@@ -218,6 +219,7 @@ async def work(end: socket.socket) -> None:
 
 async def _obey(orders: Orders, link: Link) -> None:
     worker = Worker(orders)
+    gc.enable()  # all is loaded
 
     def ready(_: int) -> None:
         link.tell(Ready())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import watchfiles
 from aiohttp import ClientSession
 
 from proxy import app, following, logs, operating
@@ -480,7 +481,7 @@ async def test_where_files_cannot_be_watched_they_are_looked_at(
     def unwatchable(*_: object, **__: object) -> None:
         raise OSError("inotify limit reached")
 
-    monkeypatch.setattr(following, "awatch", unwatchable)
+    monkeypatch.setattr(watchfiles, "awatch", unwatchable)
     monkeypatch.setattr(following, "LOOK", 10)
     file = tmp_path / "config.toml"
     file.write_text("one", encoding="utf-8")
@@ -682,6 +683,27 @@ def test_the_loop_is_uvloops_where_that_is_installed(monkeypatch: pytest.MonkeyP
     assert isinstance(other, asyncio.SelectorEventLoop)
     loop.close()
     other.close()
+
+
+async def test_what_the_operator_sees_is_not_loaded_any_more_when_all_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(ANYWHERE) as taken:
+        port = taken.getsockname()[1]
+    loaded: list[tuple[str, int]] = []
+
+    async def load(_: Server, at: tuple[str, int]) -> None:
+        loaded.append(at)
+
+    monkeypatch.setattr(app, "FIRST_CALLS", 0)
+    monkeypatch.setattr(Server, "_listen_to_the_operator", load)
+    for ends in (False, True):
+        server = Server(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}))
+        await server.start(ANYWHERE)
+        if ends:
+            await server.stop()
+        await asyncio.sleep(0.01)
+        assert loaded == [("127.0.0.1", port)]
+        if not ends:
+            await server.stop()
 
 
 async def test_an_address_of_the_operator_that_comes_when_all_ends_is_closed_again() -> None:

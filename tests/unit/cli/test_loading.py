@@ -50,7 +50,16 @@ step()
 """
 
 CONSOLE = {"jinja2", "prometheus_client", "proxy.web.admin"}
-RARE = {"opentelemetry", "cryptography", "regex", "jmespath", "adapters.rest"}
+RARE = {
+    "opentelemetry",
+    "cryptography",
+    "regex",
+    "jmespath",
+    "adapters.rest",
+    "pydantic_settings",
+    "watchfiles",
+    "proxy.workers.supervisor",
+}
 OTHER_COMMANDS = {f"proxy.cli.{name}" for name in ("call", "erase", "init", "journal", "live", "probe", "rehearse")}
 
 
@@ -84,5 +93,5 @@ def test_of_sqlalchemy_and_of_the_holidays_only_what_is_asked_for_is_loaded(load
 def test_calls_are_answered_without_what_the_console_other_commands_and_rare_settings_need(
     loaded: list[set[str]],
 ) -> None:
-    assert {"proxy.app", "proxy.workers.supervisor"} <= loaded[3]
+    assert "proxy.app" in loaded[3]
     assert not loaded[3] & {*CONSOLE, *RARE, *OTHER_COMMANDS}

@@ -303,6 +303,8 @@ def test_it_is_started_by_the_name_of_the_package(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "argv", ["proxy.workers", "7"])
     runpy.run_module("proxy.workers", run_name="__main__")
     assert told == [["7"]]
+    assert not gc.isenabled(), "garbage is not looked for while all is loaded"
+    gc.enable()
 
 
 async def test_it_ends_when_the_supervisor_is_gone_before_it_has_begun() -> None:
