@@ -1,6 +1,6 @@
 """A bounded store of contacts by number, each of them fresh, stale or gone at a given time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 
 from proxy.entry import Entry, join, pack, split, unpack
@@ -72,6 +72,20 @@ class ContactCache:
         shard[number] = packed
         self._count += 1
         self.changes += 1
+
+    def put_all(self, entries: Mapping[str, bytes]) -> None:
+        """Keep packed entries so, in their order. At a start that may be a million, before any call is answered."""
+        if self._count + len(entries) > self.size:
+            for number, packed in entries.items():
+                self.put_packed(number, packed)
+            return
+        shards, count, known = self._shards, len(self._shards), 0
+        for number, packed in entries.items():
+            shard = shards[hash(number) % count]
+            known += shard.pop(number, None) is not None
+            shard[number] = packed
+        self._count += len(entries) - known
+        self.changes += len(entries)
 
     def drop(self, number: str) -> bool:
         """Forget a number, and tell whether it was known."""

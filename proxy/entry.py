@@ -39,6 +39,9 @@ _AMBIGUOUS, _LONG = 1, 2
 
 _SHORT_HEAD, _LONG_HEAD = Struct("<Bdd"), Struct("<Bdddd")
 
+short_head = _SHORT_HEAD.pack
+"""What `join` puts in front of most contacts: that it is not ambiguous, 0; fresh and stale until."""
+
 _BEFORE_NUMBERS = "\n"
 """A blank to JSON, and in none of its texts"""
 

@@ -80,8 +80,7 @@ class Snapshot:
         while parts:
             part = parts.popleft()
             await asyncio.sleep(0)
-            for e164, packed in part.items():
-                cache.put_packed(e164, packed)
+            cache.put_all(part)
             count += len(part)
         return count
 

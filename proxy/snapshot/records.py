@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import Struct
 
-from proxy.entry import join, split, without_numbers
+from proxy.entry import join, short_head, split, without_numbers
 
 _SIZES = Struct("<II")
 """How many entries there are, and bytes of their numbers"""
@@ -52,17 +52,23 @@ def entries_of(part: bytes, wall: float, now: float, caps: Caps) -> dict[str, by
     """
     found = {}
     numbers, heads, place = _columns(part)
+    ttl, most_stale, never = caps.ttl, caps.stale, math.inf  # this is done by the million, while no call is answered
     for number, (length, fresh_until, stale_until, refresh_from, ambiguous) in zip(numbers, heads, strict=True):
         contact = part[place : place + length]
         place += length
+        fresh, stale = fresh_until - wall, stale_until - wall
         if contact:
-            fresh = min(fresh_until - wall, caps.ttl)
-            stale = now + min(stale_until - wall, fresh + caps.stale)
-            refresh = math.inf if refresh_from == math.inf else now + fresh - (fresh_until - refresh_from)
-            if now < stale:
-                found[number] = join(contact, now + fresh, stale, refresh)
-        elif now < (fresh := now + min(fresh_until - wall, caps.negative_ttl)):
-            found[number] = join(contact, fresh, fresh, ambiguous=ambiguous)
+            if fresh > ttl:  # noqa: PLR1730 - to call min() would take a tenth of the whole
+                fresh = ttl
+            if stale > fresh + most_stale:  # noqa: PLR1730 - likewise
+                stale = fresh + most_stale
+            if now < (stale := now + stale):
+                if refresh_from == never:
+                    found[number] = short_head(0, now + fresh, stale) + contact
+                else:
+                    found[number] = join(contact, now + fresh, stale, now + fresh - (fresh_until - refresh_from))
+        elif now < (until := now + min(fresh, caps.negative_ttl)):
+            found[number] = join(contact, until, until, ambiguous=ambiguous)
     if place != len(part):
         raise ValueError("another length")
     return found

@@ -6,6 +6,7 @@ import pytest
 
 import proxy.cache as cache_module
 from proxy.cache import MOST_AT_ONCE, ContactCache, Entry
+from proxy.entry import pack
 from tests.unit.fakes import AHMET
 
 ENTRY = Entry(AHMET, fresh_until=100, stale_until=200)
@@ -57,6 +58,21 @@ def test_a_newer_entry_takes_the_place_of_the_older() -> None:
     cache.put(A, Entry(None, 300, 300))
     assert len(cache) == 1
     assert cache.get(A, 250) == Entry(None, 300, 300)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_many_are_put_as_they_would_be_one_by_one(size: int) -> None:
+    packed = {number: pack(Entry(None, time, time)) for time, number in enumerate((B, C, A), 100)}
+    at_once, one_by_one = ContactCache(size), ContactCache(size)
+    for cache in (at_once, one_by_one):
+        cache.put(A, ENTRY)
+    at_once.put_all(packed)
+    for number, entry in packed.items():
+        one_by_one.put_packed(number, entry)
+    assert len(at_once) == len(one_by_one) == min(size, 3)
+    assert [*at_once.packed()] == [*one_by_one.packed()]
+    assert at_once.get(A, 0) == Entry(None, 102, 102)
+    assert at_once.changes == one_by_one.changes
 
 
 def test_a_number_can_be_forgotten_whether_it_is_there_or_not() -> None:
