@@ -25,6 +25,9 @@ FORMAT, VERSION = "tanima cache", 2
 LONGEST_LINE = 128 * 1024 * 1024
 """Bytes of a line; it has two hundred contacts, and a CRM's answer for one 64 kB."""
 
+READ_AT_ONCE = 2**18
+"""Bytes; a line is of some 30 kB, and would else be put together of many pieces."""
+
 COST = 2**14
 """Of guessing the secret: some 50 ms, and 16 MB, for each guess; and for each time that a file is read or written."""
 
@@ -131,7 +134,7 @@ def read(file: Path, secret: bytes, most: float = math.inf) -> Iterator[Any]:
             raise SnapshotError("the snapshot is no file, and is not used")  # a pipe would be waited for
         if status.st_size > most:
             raise SnapshotError("the snapshot is far too large for cache.size, and is not used")
-        with file.open("rb") as source:
+        with file.open("rb", READ_AT_ONCE) as source:
             yield from _opened(source, secret)
     except FileNotFoundError:
         return
