@@ -18,6 +18,7 @@ from tests.bench.machine import ASKING, PATIENCE, ROOT, SERVING, environment, on
 from tests.bench.measure import Bench, interleaved, nobody_yet, rated
 from tests.bench.scenarios import FROM_CACHE, FROM_CRM, SLOW, known_to, url
 from tests.bench.start import CRM, MAIN, Tanima, all_of, crm
+from tests.e2e.running import NOT_THERE
 from tests.servers import free_port
 
 MANY = 1_000_000
@@ -51,6 +52,7 @@ def million(bench: Bench) -> dict[str, Any]:
 def start(_bench: Bench) -> dict[str, Any]:
     """Start the sample, until it has answered a call; and import aiohttp.web, beside it."""
     found: dict[str, Any] = {}
+    alone = environment({"PYTHONPATH": os.pathsep.join([str(NOT_THERE), str(ROOT)])})  # as without development tools
     for _ in range(STARTS + 1):
         port = free_port()
         demo = [sys.executable, "-c", MAIN, "demo", "--listen", f"127.0.0.1:{port}"]
@@ -61,7 +63,7 @@ def start(_bench: Bench) -> dict[str, Any]:
             began = time.perf_counter()
             with on_cores(SERVING):
                 process = subprocess.Popen(
-                    command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                    command, cwd=ROOT, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
             if command is demo:
                 answered(port)

@@ -120,6 +120,15 @@ async def test_calls_are_answered_and_told_of(orders: Orders) -> None:
         assert (await told.one_of(Gauges)).cached == 1
 
 
+async def test_garbage_is_looked_for_when_all_is_loaded(orders: Orders) -> None:
+    gc.disable()
+    try:
+        async with working(orders):
+            assert gc.isenabled()
+    finally:
+        gc.enable()
+
+
 async def test_the_supervisors_wishes_are_fulfilled(orders: Orders, lines: list[tuple[Any, ...]]) -> None:
     async with working(orders) as told:
         await ask(orders)
