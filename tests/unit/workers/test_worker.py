@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from proxy import logs, tracing
+from proxy import app, logs, tracing
 from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
@@ -162,7 +162,8 @@ async def test_an_address_that_cannot_be_had_is_trouble(orders: Orders) -> None:
         await worker.stop()
 
 
-async def test_there_is_no_address_for_the_operator(orders: Orders) -> None:
+async def test_there_is_no_address_for_the_operator(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "FIRST_CALLS", 0)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     toml = TOML + f'[admin]\nlisten = "127.0.0.1:{port}"\n'.encode()
