@@ -124,7 +124,8 @@ class CallRouter:
 
     def _as_of_now(self, knowledge: Knowledge, call: Call, progress: Answers) -> Knowledge:
         """Return what is known of a call with what has been keyed in it, and with what may be asked now."""
-        steps = self._steps - progress.times.keys() if self._may_ask(call, progress) else frozenset()
+        may_be = self._steps.difference(progress.times) if progress.times else self._steps
+        steps = may_be if self._may_ask(call, progress) else frozenset()
         situation = replace(knowledge.situation, call=call, kept=dict(progress.kept), steps=steps)
         return replace(knowledge, situation=situation)
 

@@ -14,7 +14,7 @@ __all__ = ["SettingsError", "set_by_environment"]
 class _Variables(EnvSettingsSource):
     """Our variables, of which some are texts though what they are read into is none."""
 
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - pydantic's
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - the signature is pydantic's
         """Return what a variable says in JSON. Raises ValueError."""
         is_text = AsText in getattr(field, "metadata", ())
         return value if is_text else super().decode_complex_value(field_name, field, value)

@@ -58,9 +58,9 @@ def entries_of(part: bytes, wall: float, now: float, caps: Caps) -> dict[str, by
         place += length
         fresh, stale = fresh_until - wall, stale_until - wall
         if contact:
-            if fresh > ttl:  # noqa: PLR1730 - to call min() would take a tenth of the whole
+            if fresh > ttl:  # noqa: PLR1730 - a call of min() is a tenth of the whole
                 fresh = ttl
-            if stale > fresh + most_stale:  # noqa: PLR1730 - likewise
+            if stale > fresh + most_stale:  # noqa: PLR1730 - a call of min() is a tenth of the whole
                 stale = fresh + most_stale
             if now < (stale := now + stale):
                 if refresh_from == never:

@@ -73,7 +73,7 @@ class NewFile:
     def complete(self) -> None:
         """Put it into its place."""
         assert self._out is not None  # noqa: S101 - for the type checker: it has been opened
-        assert self._new is not None  # noqa: S101 - likewise
+        assert self._new is not None  # noqa: S101 - for the type checker: it has been opened
         with trouble_is_told():
             self._out.write(b'"%b"\n' % self._seals.seal(_json({_DONE: self._parts})))
             self._out.flush()

@@ -5,10 +5,10 @@ import pytest
 pytest.register_assert_rewrite("proxy.testing.contract", "proxy.testing.parts")
 
 from proxy.testing.contract import AdapterContract  # noqa: E402 - after the line above, for readable failures
-from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402 - see above
-from proxy.testing.http_crm import HttpCrm, Request  # noqa: E402 - see above
-from proxy.testing.tcp_link import TcpLink  # noqa: E402 - see above
-from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone  # noqa: E402 - see above
+from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402 - after the line above
+from proxy.testing.http_crm import HttpCrm, Request  # noqa: E402 - after the line above
+from proxy.testing.tcp_link import TcpLink  # noqa: E402 - after the line above
+from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone  # noqa: E402 - after the line above
 
 __all__ = [
     "AdapterContract",

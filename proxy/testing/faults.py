@@ -31,7 +31,7 @@ class _Resets(Fault):
     async def ask(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - whatever it is
         passage.reset()
 
-    async def answer(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - likewise
+    async def answer(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - whatever it is
         passage.reset()
 
 

@@ -47,7 +47,7 @@ class CrmUnderTest(ABC):
     async def start(self) -> None:  # noqa: B027 - not every CRM has to be started
         """Start the CRM. Called before each test."""
 
-    async def stop(self) -> None:  # noqa: B027 - likewise
+    async def stop(self) -> None:  # noqa: B027 - not every CRM has to be stopped
         """Stop the CRM. Called after each test, in whatever state that has left it."""
 
     # ------------------------------------------------------------------------------------------------

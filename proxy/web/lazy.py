@@ -16,7 +16,7 @@ class LazyConnection(RequestHandler):
 
     __slots__ = ("_is_served", "_wire")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - handed on to aiohttp
         super().__init__(*args, **options)
         self._is_served = False
         self._wire: asyncio.Transport

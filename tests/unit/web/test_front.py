@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from proxy import tracing
 from proxy.deployment import Deployment
@@ -335,11 +336,14 @@ async def test_a_wrong_token_is_never_ready(switch_for: Switches) -> None:
 async def test_what_is_no_plain_question_about_a_number_goes_the_whole_way(
     switch_for: Switches, question: bytes
 ) -> None:
-    switch = await switch_for()
+    await all_take_the_whole_way(await switch_for(), [question] * 4)
+
+
+async def all_take_the_whole_way(switch: Switch, questions: Sequence[bytes]) -> None:
     connection = await switch.connect()
-    for _ in range(4):
+    for question in questions:
         await connection.ask(question)
-    assert await switch.told() == (4, 0)
+    assert await switch.told() == (len(questions), 0)
     assert not switch.deployment.answering.ready
 
 
@@ -495,7 +499,9 @@ async def test_it_is_told_as_after_the_whole_way(dialogues: Switch) -> None:
     assert one is not None
     assert other is not None
     assert one.considered == other.considered
-    assert one.knowledge.situation.steps == other.knowledge.situation.steps == {"customer_no"}
+    assert one.knowledge.situation == replace(other.knowledge.situation, call=again.call)
+    assert one.knowledge.situation.steps is other.knowledge.situation.steps, "each answer that is ready has it"
+    assert other.knowledge.situation.steps == frozenset({"customer_no"})
 
 
 async def test_the_same_question_about_a_call_takes_the_whole_way_and_is_answered_as_it_was(dialogues: Switch) -> None:
@@ -566,10 +572,7 @@ async def test_what_does_not_plainly_begin_a_dialogue_takes_the_whole_way(
     switch_for: Switches, question: bytes
 ) -> None:
     switch = await switch_for(deployment=Deployment(talkative(rules=TALK_RULES)))
-    connection = await switch.connect()
-    for place in range(4):
-        await connection.ask(question % str(place).encode())
-    assert await switch.told() == (4, 0)
+    await all_take_the_whole_way(switch, [question % str(place).encode() for place in range(4)])
 
 
 async def test_an_id_behind_the_question_is_none(dialogues: Switch) -> None:
@@ -587,3 +590,26 @@ async def test_none_is_ready_where_no_calls_are_remembered(switch_for: Switches)
     for place in range(3):
         await connection.ask(first(place))
     assert await switch.told() == (3, 0)
+
+
+async def test_aiohttp_learns_of_a_connection_that_is_answered_at_once_only_if_it_goes_on(
+    switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[object] = []
+    serve = RequestHandler.connection_made
+
+    def noted(connection: RequestHandler, wire: asyncio.BaseTransport) -> None:
+        served.append(connection)
+        serve(connection, wire)
+
+    monkeypatch.setattr(RequestHandler, "connection_made", noted)
+    closing = QUESTION.replace(b"Host", b"Connection: close\r\nHost")
+    for _ in range(4):
+        connection = await switch.connect()
+        await connection.ask(closing)
+        assert await asyncio.wait_for(connection.reader.read(), 5) == b""
+    assert await switch.told() == (3, 3)
+    assert len(served) == 1, "the whole way, once"
+    await (await switch.connect()).ask()
+    assert await switch.told() == (3, 4)
+    assert len(served) == 2, "somebody must close it when nothing comes any more"
