@@ -71,6 +71,8 @@ class RestAdapter(Adapter):
 
         Raises AdapterError.
         """
+        if self._is_one_for_each and self._most_searches:
+            return await self._found(self._values(key), key)
         searches = islice(self._searches(key), self._most_searches)
         if self._most_searches == 1:
             return [contact for values in searches for contact in await self._found(values, key)]

@@ -2,16 +2,17 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from jmespath.exceptions import JMESPathError
 
 from adapters.holding import can_be_checked
 from adapters.rest.errors import check_status, code_of, seconds_of_rest
-from adapters.rest.paths import Search, search_of
+from adapters.rest.paths import Search, key_of, search_of
 from adapters.rest.sections import Answered, Throttle
 from proxy.adapter import AdapterError, Contact, Key, PhoneNumber, Scalar, Unavailable, as_text
 
@@ -27,35 +28,48 @@ OUT_OF_SERVICE = 503
 """A status that is trouble, and with a time given a wish to be left alone."""
 
 
-@dataclass(frozen=True)
+_NO_JSON = "what the CRM answers is not JSON"
+_UNREAD = object()
+
+
+@dataclass(slots=True)
 class Answer:
     """What was answered to one request."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in small letters"""
+    """Names in small letters, or found by those"""
     content: bytes = b""
+    _said: Any = field(default=_UNREAD, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def said(self) -> Any:  # noqa: ANN401 - any JSON
         """What the body says; None when it is empty, or no JSON."""
-        try:
-            return self.parsed()
-        except AdapterError:
-            return None
+        if self._said is _UNREAD:
+            try:
+                self._said = self.parsed()
+            except AdapterError:
+                self._said = None
+        return self._said
 
     def parsed(self) -> Any:  # noqa: ANN401 - any JSON
         """Return what the body says. Raises AdapterError when it is no JSON."""
-        charset = _CHARSET.search(self.headers.get("content-type", ""))
+        kind = self.headers.get("content-type")
+        charset = _CHARSET.search(kind) if kind else None
         return parsed(self.content, charset[1] if charset is not None else "utf-8")
 
 
 def parsed(body: bytes, charset: str = "utf-8") -> Any:  # noqa: ANN401 - any JSON
     """Return what a body of JSON says. Raises AdapterError."""
     try:
-        return _JSON.decode(body.decode("utf-8-sig" if charset.lower() in {"utf-8", "utf8"} else charset))
+        is_utf_8 = charset.lower() in {"utf-8", "utf8"}
+        text = (body.removeprefix(BOM_UTF8).decode() if is_utf_8 else body.decode(charset)).strip(_BLANKS)
+        said, end = _JSON.raw_decode(text)
     except (ValueError, LookupError, RecursionError) as exc:  # bad UTF-8 and numbers of 5000 digits are ValueErrors too
-        raise AdapterError("what the CRM answers is not JSON") from exc
+        raise AdapterError(_NO_JSON) from exc
+    if end != len(text):
+        raise AdapterError(_NO_JSON)
+    return said
 
 
 class Rest:
@@ -63,12 +77,13 @@ class Rest:
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
+        self._header = throttle.header.lower()
         self._when = compiled(throttle.when)
         self._seconds = compiled(throttle.seconds)
 
     def check(self, answer: Answer) -> None:
         """Raise Unavailable, with the seconds to wait, when an answer says so."""
-        told = seconds_of_rest(answer.headers.get(self._throttle.header.lower()))
+        told = seconds_of_rest(answer.headers.get(self._header))
         if told is None and self._seconds is not None:
             told = seconds_of_rest(as_text(scalar(found(self._seconds, answer.said))))
         is_said = self._when is not None and holds(self._when, answer.said)
@@ -98,15 +113,16 @@ class Reading:
         self._record = search_of(answered.record)
         path = _PATH.fullmatch(answered.record)
         self._path = path[1].split(".") if path is not None else []
-        self._name, self._id, self._numbers = compiled(name), compiled(key), compiled(numbers)
-        self._customer_number = compiled(customer_number)
-        self._fields = {field: search_of(expression) for field, expression in fields.items()}
+        self._name, self._id, self._numbers = _in_record(name), _in_record(key), _in_record(numbers)
+        self._customer_number = _in_record(customer_number)
+        self._fields = [(field, _in_record(expression)) for field, expression in fields.items()]
 
     def answer(self, answer: Answer) -> Any:  # noqa: ANN401 - any JSON
         """Return what the CRM says; None when it says that there is nothing. Raises AdapterError."""
         if answer.status in self._unknown_status and (self._unknown is None or holds(self._unknown, answer.said)):
             return None
-        check_status(answer.status, code_of(found(self._error, answer.said)))
+        if answer.status != HTTPStatus.OK:
+            check_status(answer.status, code_of(found(self._error, answer.said)))
         if not answer.content.strip():
             return None
         said = answer.said
@@ -138,7 +154,7 @@ class Reading:
     def first(self, answer: object) -> Contact | None:
         """Return name and fields of the first record; None when there is none. Raises AdapterError."""
         records = self.records(answer)
-        return Contact(_text(found(self._name, records[0])), self._fields_of(records[0])) if records else None
+        return Contact(_text(_read(records[0], self._name)), self._fields_of(records[0])) if records else None
 
     def records(self, answer: object) -> list[Mapping[str, object]]:
         """Return the records in an answer. Raises AdapterError."""
@@ -169,19 +185,28 @@ class Reading:
 
     def _contact(self, record: Mapping[str, object]) -> Contact:
         fields = self._fields_of(record)
-        name, key = _text(found(self._name, record)), _text(found(self._id, record))
+        name, key = _text(_read(record, self._name)), _text(_read(record, self._id))
         if not (name or key or any(value is not None for value in fields.values())):
             raise AdapterError("what the CRM answers has a record with nothing in it that the options name")
-        customer_number = _text(found(self._customer_number, record))
+        customer_number = _text(_read(record, self._customer_number))
         return Contact(name, fields, self._numbers_of(record), key, customer_number)
 
     def _fields_of(self, record: Mapping[str, object]) -> dict[str, Scalar]:
-        return {name: scalar(found(expression, record)) for name, expression in self._fields.items()}
+        return {name: scalar(_read(record, place)) for name, place in self._fields}
 
     def _numbers_of(self, record: Mapping[str, object]) -> tuple[str, ...]:
-        there = found(self._numbers, record)
+        there = _read(record, self._numbers)
         listed = there if isinstance(there, list) else [there]
         return tuple(filter(None, map(_text, listed)))
+
+
+def _in_record(expression: str | None) -> str | Search | None:
+    """Return where a value stands in a record: under a key, as most do, or as an expression says."""
+    return (key_of(expression) or search_of(expression)) if expression else None
+
+
+def _read(record: Mapping[str, object], place: str | Search | None) -> object:
+    return record.get(place) if isinstance(place, str) else found(place, record)
 
 
 def compiled(expression: str | None) -> Search | None:
@@ -211,11 +236,16 @@ def scalar(value: object) -> Scalar:
 
 def _text(value: object) -> str:
     """Return a name, a key or a number; nothing for the `false` that some CRMs answer in place of one."""
+    if type(value) is str:
+        return value.strip()
     return "" if isinstance(value, bool) else as_text(scalar(value)).strip()
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
+
+_BLANKS = " \t\n\r"
+"""As JSON knows them"""
 
 _JSON = json.JSONDecoder(parse_constant=_refuse)

@@ -18,6 +18,12 @@ def search_of(expression: str) -> Search:
     return _search(jmespath.compile(expression).parsed)
 
 
+def key_of(expression: str) -> str | None:
+    """Return the key that an expression is, and nothing else: what `dict.get` finds, it finds. Raises JMESPathError."""
+    node = jmespath.compile(expression).parsed
+    return node["value"] if node["type"] == "field" else None
+
+
 def _search(node: Any) -> Search:  # noqa: ANN401, PLR0911 - JMESPath's; one for each kind of node
     """Return what a node of the parsed expression finds."""
     match node["type"]:

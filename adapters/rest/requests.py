@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from adapters.rest.filters import can_stand_between
 from adapters.rest.template import (
+    Target,
     Values,
     filled_header,
     filled_json,
@@ -197,8 +198,8 @@ class Prepared:
         self.names = options.placeholders()
         self._method = options.method
         self._origin = options.origin()
-        self._path = url if self._origin is None else split_url(url)[1]
-        self._query, self._headers = plain(options.query), plain(options.headers)
+        self._target = Target(url if self._origin is None else split_url(url)[1], plain(options.query))
+        self._headers = plain(options.headers)
         self._body, self._form = options.body, plain(options.form)
 
     def filled(self, origin: str, values: Values, headers: Mapping[str, str]) -> Request:
@@ -210,8 +211,7 @@ class Prepared:
         elif self._form is not None:
             body = filled_pairs(self._form, values).encode()
             sent["Content-Type"] = "application/x-www-form-urlencoded"
-        path = filled_path(self._path, self._query, values)
-        return Request(self._method, (self._origin or origin) + path, sent, body)
+        return Request(self._method, (self._origin or origin) + self._target.filled(values), sent, body)
 
 
 def with_fixed_host(url: SecretStr) -> SecretStr:

@@ -56,6 +56,8 @@ class Placeholder:
 
     def value(self, values: Values) -> Value:
         """Return what it stands for; of its own type when there is one name and nothing else."""
+        if not self.filters and len(self.terms) == 1 and self.terms[0] in values:
+            return values[self.terms[0]]
         parts = [term[1:-1] if term.startswith("'") else values[term] for term in self.terms]
         if len(parts) == 1 and (not self.filters or isinstance(parts[0], list)):
             value: Value = parts[0]
@@ -84,9 +86,7 @@ class Template:
 
     def filled(self, values: Values, encode: Callable[[str], str]) -> str:
         """Return the text. `encode` is done to each value."""
-        return "".join(
-            [piece if isinstance(piece, str) else _encoded(piece.value(values), encode) for piece in self.pieces]
-        )
+        return _put_together(self.pieces, values, encode)
 
 
 @lru_cache(maxsize=4096)
@@ -128,27 +128,34 @@ def names_in(node: object) -> set[str]:
     return {name for template in templates_in(node) for each in template.placeholders for name in each.names}
 
 
-def filled_path(template: str, query: Mapping[str, object], values: Values) -> str:
-    """Return path and query, percent-encoded. Raises AdapterError when a value would lead to another path.
+class Target:
+    """Path and query of a request, taken apart once. Parameters that are tables or lists become JSON."""
 
-    Parameters that are tables or lists become JSON.
-    """
-    path = _read_encoded(template, _ALLOWED_IN_URL).filled(values, _quoted)
-    if not path.startswith("/"):
-        path = "/" + path
-    plain = unquote(path.partition("?")[0])
-    parts = re.split(r"[/\\]", plain) if "." in plain else ()
-    if any(part.partition(";")[0] in {".", ".."} for part in parts):  # some servers take off what is behind a ;
-        raise AdapterError("a value would change the path of the request")
-    added = filled_pairs(query, values)
-    if not added:
-        return path
-    return path + ("&" if "?" in path else "?") + added
+    def __init__(self, path: str, query: Mapping[str, object]) -> None:
+        first, *rest = _read_encoded(path, _ALLOWED_IN_URL).pieces
+        begins = str(first) if str(first).startswith("/") else f"/{first}"
+        has_query = any("?" in piece for piece in (begins, *rest) if isinstance(piece, str))
+        self._pieces = (begins, *rest, *_pair_pieces(query, "&" if has_query else "?"))
+        self._is_fixed = not rest or "?" in begins
+        """No value stands in the path"""
+        self._leads_astray = _leads_astray(begins)
+
+    def filled(self, values: Values) -> str:
+        """Return them percent-encoded. Raises AdapterError when a value would lead to another path."""
+        text = _put_together(self._pieces, values, _quoted)
+        if self._leads_astray if self._is_fixed else _leads_astray(text):
+            raise AdapterError("a value would change the path of the request")
+        return text
+
+
+def filled_path(template: str, query: Mapping[str, object], values: Values) -> str:
+    """Return path and query. Raises AdapterError when a value would lead to another path."""
+    return Target(template, query).filled(values)
 
 
 def filled_pairs(pairs: Mapping[str, object], values: Values) -> str:
     """Return names and values as in a URL's query, or in a form."""
-    return "&".join([f"{_quoted(name)}={_pair_value(value, values)}" for name, value in pairs.items()])
+    return _put_together([*_pair_pieces(pairs)], values, _quoted)
 
 
 def filled_header(template: str, values: Values) -> str:
@@ -190,10 +197,35 @@ def _encoded(value: Value, encode: Callable[[str], str]) -> str:
     return encode(",".join(value) if isinstance(value, list) else as_text(value))
 
 
-def _pair_value(value: object, values: Values) -> str:
-    if isinstance(value, str):
-        return _read_encoded(value).filled(values, _quoted)
-    return _quoted(json.dumps(_filled(value, values), separators=(",", ":")))
+def _leads_astray(path: str) -> bool:
+    """Tell whether a server may take a path, percent-encoded, for another one."""
+    plain = unquote(path.partition("?")[0])
+    parts = re.split(r"[/\\]", plain) if "." in plain else ()
+    return any(part.partition(";")[0] in {".", ".."} for part in parts)  # some servers take off what is behind a ;
+
+
+def _pair_pieces(pairs: Mapping[str, object], before: str = "") -> Iterator["_Piece"]:
+    for name, value in pairs.items():
+        yield f"{before}{_quoted(name)}="
+        yield from _read_encoded(value).pieces if isinstance(value, str) else (_Json(value),)
+        before = "&"
+
+
+@dataclass(frozen=True, slots=True)
+class _Json:
+    """A table or list in a URL or a form."""
+
+    node: object
+
+    def value(self, values: Values) -> str:
+        return json.dumps(_filled(self.node, values), separators=(",", ":"))
+
+
+_Piece = str | Placeholder | _Json
+
+
+def _put_together(pieces: Sequence[_Piece], values: Values, encode: Callable[[str], str]) -> str:
+    return "".join([piece if isinstance(piece, str) else _encoded(piece.value(values), encode) for piece in pieces])
 
 
 def _filled(node: object, values: Values) -> object:
@@ -210,4 +242,5 @@ def _filled(node: object, values: Values) -> object:
 
 
 def _quoted(value: str) -> str:
-    return value if value.isascii() and value.isalnum() else quote(value, safe="", errors="replace")
+    sign, rest = ("%2B", value[1:]) if value.startswith("+") else ("", value)  # as numbers do; `quote` takes long
+    return sign + rest if rest.isascii() and rest.isalnum() else quote(value, safe="", errors="replace")

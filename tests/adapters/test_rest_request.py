@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from adapters.rest.template import filled_json, filled_path
+from adapters.rest.transport import _url
 from proxy.adapter import AdapterError, Contact
 from proxy.testing import HttpCrm, Request
 from tests.adapters.rest_crm import AYSE, opened
@@ -219,3 +220,19 @@ async def test_a_mocked_crm_does_for_the_shape_of_one_answer(mocked: aioresponse
         "https://crm.example.com/contacts", query={"phone": "{e164}"}, record="items", name="name"
     ) as adapter:
         assert await adapter.lookup(AYSE) == [Contact("Ayşe")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crm.example.com",
+        "https://crm.example.com?a=1",
+        "http://127.0.0.1:8080/a%2Fb?phone=%2B90530&x=/?",
+        "https://[2001:db8::1]:8443/contacts/0530",
+        "HTTPS://CRM.example.com/contacts?phone=1",
+    ],
+)
+def test_what_is_sent_is_the_url_as_it_is_written(url: str) -> None:
+    sent, written = _url(url), URL(url, encoded=True)
+    assert (sent.scheme, sent.raw_host, sent.port) == (written.scheme, written.raw_host, written.port)
+    assert sent.raw_path_qs == written.raw_path_qs
