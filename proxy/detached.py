@@ -13,7 +13,10 @@ from proxy.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
 
-_running: set["asyncio.Task[Any]"] = set()
+_Waiting = set["asyncio.Future[None]"]
+"""Those who wait for a task, each by a future of his own."""
+
+_running: dict["asyncio.Task[Any]", _Waiting] = {}
 """asyncio itself holds its tasks only weakly."""
 
 
@@ -24,14 +27,15 @@ def detach(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
     """
     if not asyncio.iscoroutine(work):
         raise TypeError(f"a coroutine was expected, not a {type(work).__name__}")
-    task = asyncio.create_task(_without_exit(work))  # noqa: TID251 - here it is
-    _running.add(task)
+    waiting: _Waiting = set()
+    task = asyncio.create_task(_carried_out(work, waiting))  # noqa: TID251 - here it is
+    _running[task] = waiting
     task.add_done_callback(partial(_ended, work))
     return task
 
 
 async def wait_at_most(seconds: float, task: "asyncio.Task[T]") -> T:
-    """Return the task's result, or raise its error.
+    """Return the result of a detached task, or raise its error.
 
     Raises DeadlineExceeded when it is not done in time; it is left running then, and also when the one who
     waits is cancelled. Raises Unavailable when the task was cancelled, from wherever: only cancelling the
@@ -39,9 +43,17 @@ async def wait_at_most(seconds: float, task: "asyncio.Task[T]") -> T:
     without an answer.
     """
     if not task.done():
-        await _ended_or_late(seconds, task)
-    if not task.done():
-        raise DeadlineExceeded(f"no answer within {seconds:g} s")
+        loop, waiting = asyncio.get_running_loop(), _running[task]
+        waiter: asyncio.Future[None] = loop.create_future()
+        late = loop.call_later(seconds, _wake, waiter)
+        waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            late.cancel()
+            waiting.discard(waiter)
+        if not task.done():
+            raise DeadlineExceeded(f"no answer within {seconds:g} s")
     if task.cancelled():
         raise Unavailable("the lookup was cut short")
     return task.result()
@@ -57,34 +69,24 @@ async def finish(seconds: float) -> None:
         await asyncio.wait(tasks, timeout=seconds)
 
 
-async def _ended_or_late(seconds: float, task: "asyncio.Task[Any]") -> None:
-    """Return when a task has ended, or after so many seconds. `asyncio.wait` does it too, and takes longer for it."""
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
-    over = partial(_over, waiter)
-    late = loop.call_later(seconds, over)
-    task.add_done_callback(over)
-    try:
-        await waiter
-    finally:
-        late.cancel()
-        task.remove_done_callback(over)
-
-
-def _over(waiter: "asyncio.Future[None]", _task: "asyncio.Task[Any] | None" = None) -> None:
+def _wake(waiter: "asyncio.Future[None]") -> None:
     if not waiter.done():
         waiter.set_result(None)
 
 
-async def _without_exit(work: Coroutine[Any, Any, T]) -> T:
+async def _carried_out(work: Coroutine[Any, Any, T], waiting: _Waiting) -> T:
     try:
         return await work
     except SystemExit as exc:
         raise RuntimeError("it tried to end the whole process (SystemExit)") from exc
+    finally:
+        for waiter in waiting:  # who go on when this has ended; its callbacks come a round of the loop later
+            _wake(waiter)
 
 
 def _ended(work: Coroutine[Any, Any, Any], task: "asyncio.Task[Any]") -> None:
-    _running.discard(task)
+    for waiter in _running.pop(task):
+        _wake(waiter)
     work.close()  # of a task that is cancelled before it begins, nobody awaits it
     if not task.cancelled():
         task.exception()  # marks it as retrieved: those who waited have seen it

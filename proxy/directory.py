@@ -30,12 +30,14 @@ class Lifetimes:
     """So long a number with a stale contact is not looked up again after it failed"""
 
 
-@dataclass(frozen=True, slots=True)
 class Flight:
     """A lookup that is under way, and what the sources have said in it until now."""
 
-    task: "asyncio.Task[Entry]"
-    told: list[Asked]
+    __slots__ = ("task", "told")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Entry]
+        self.told: list[Asked] = []
 
 
 class Directory:
@@ -76,6 +78,8 @@ class Directory:
         cache, kept_as = self._place_of(key)
         entry = cache.get(kept_as, now)
         flight = self._flights.get(key)
+        if flight is not None and flight.task.done():
+            flight = None  # it was cancelled before it began
         if entry is not None:
             is_waiting = now < entry.recheck_from
             if entry.is_fresh(now):
@@ -173,32 +177,34 @@ class Directory:
         return self._by_customer_number, key.digits
 
     def _take_off(self, key: Key) -> Flight:
-        told: list[Asked] = []
-        flight = Flight(detach(self._look_up(key, told)), told)
-        self._flights[key] = flight
-        flight.task.add_done_callback(lambda _: self._land(key, flight))
+        self._flights[key] = flight = Flight()
+        flight.task = detach(self._fly(key, flight))
         return flight
 
-    async def _look_up(self, key: Key, told: list[Asked]) -> Entry:
-        """Ask the sources, and return what is to be kept. Raises AdapterError."""
-        sighting = await self._sources.lookup(key, told)
-        cache, kept_as = self._place_of(key)
-        now = self._clock()
-        return _entry_of(sighting, cache.get(kept_as, now), self._lifetimes, now)
-
-    def _land(self, key: Key, flight: Flight) -> None:
-        if self._flights.get(key) is not flight:
-            return  # forgotten while it was under way
-        del self._flights[key]
-        if flight.task.cancelled():
-            return
-        failure = flight.task.exception()
-        if failure is not None:
-            if not isinstance(without_frames(failure), (CircuitOpen, Overloaded)):  # those took no time
+    async def _fly(self, key: Key, flight: Flight) -> Entry:
+        """Ask the sources, and keep what they say, before anybody who waits is told. Raises AdapterError."""
+        try:
+            sighting = await self._sources.lookup(key, flight.told)
+            cache, kept_as = self._place_of(key)
+            now = self._clock()
+            known = None if sighting.complete else cache.get(kept_as, now)
+            entry = _entry_of(sighting, known, self._lifetimes, now)
+        except BaseException as exc:
+            flight.task.add_done_callback(_without_frames)
+            is_cut = isinstance(exc, (asyncio.CancelledError, CircuitOpen, Overloaded))  # those took no time
+            if self._has_landed(key, flight) and not is_cut:
                 self._wait_with(key)
-            return
-        cache, kept_as = self._place_of(key)
-        cache.put(kept_as, flight.task.result())
+            raise
+        if self._has_landed(key, flight):
+            cache.put(kept_as, entry)
+        return entry
+
+    def _has_landed(self, key: Key, flight: Flight) -> bool:
+        """End a flight, and tell whether it counts: it does not when the key was forgotten meanwhile."""
+        if self._flights.get(key) is not flight:
+            return False
+        del self._flights[key]
+        return True
 
     def _wait_with(self, key: Key) -> None:
         """Let what is known of a key answer for a while, after a lookup that has failed or is late."""
@@ -207,6 +213,11 @@ class Directory:
         entry = cache.get(kept_as, now)
         if entry is not None:
             cache.put(kept_as, replace(entry, recheck_from=now + self._lifetimes.recheck))
+
+
+def _without_frames(task: "asyncio.Task[Entry]") -> None:
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        without_frames(failure)
 
 
 async def _let_go(cache: ContactCache) -> None:

@@ -258,6 +258,17 @@ async def test_a_flight_that_is_cut_short_is_a_failure_for_those_who_wait() -> N
 
 
 @in_virtual_time
+async def test_a_flight_that_is_cut_short_before_it_begins_is_in_nobodys_way() -> None:
+    contacts, _ = directory(FakeAdapter(AHMET))
+    waiting = detach(contacts.find(NUMBER, 10))
+    await asyncio.sleep(0)
+    contacts._flights[NUMBER].task.cancel()
+    with pytest.raises(Unavailable, match=r"^the lookup was cut short$"):
+        await waiting
+    assert await contacts.find(NUMBER, 1) == Finding(AHMET, Via.CRM)
+
+
+@in_virtual_time
 async def test_a_driver_that_ignores_cancellation_holds_no_caller_up() -> None:
     contacts, _ = directory(FakeAdapter(Stubborn(50, AHMET)))
     with pytest.raises(DeadlineExceeded):
