@@ -5,10 +5,12 @@ The garbage collector does not look at bytes, and they take far less memory than
 
 import json
 import math
+from collections.abc import Iterable
+from json.encoder import encode_basestring
 from struct import Struct
 from types import MappingProxyType
 
-from proxy.model import Contact
+from proxy.model import Contact, Scalar
 from proxy.values import per_call
 
 
@@ -45,7 +47,8 @@ short_head = _SHORT_HEAD.pack
 _BEFORE_NUMBERS = "\n"
 """A blank to JSON, and in none of its texts"""
 
-_to_json = json.JSONEncoder(skipkeys=True, ensure_ascii=False, separators=(",", ":")).encode
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_text = encode_basestring
 _from_json = json.JSONDecoder().raw_decode
 _UTF_8 = "utf-8", "surrogatepass"
 """Whatever an adapter calls a field"""
@@ -56,10 +59,19 @@ def pack(entry: Entry) -> bytes:
     contact, times = entry.contact, (entry.fresh_until, entry.stale_until, entry.refresh_from, entry.recheck_from)
     if contact is None:
         return join(b"", *times, entry.ambiguous)
-    about = _to_json([contact.name, contact.id, contact.customer_number, dict(contact.fields)])
-    if contact.numbers:
-        about = f"{about[:-1]}{_BEFORE_NUMBERS},{_to_json(contact.numbers)[1:]}"
+    named: Iterable[tuple[object, Scalar]] = contact.fields.items()
+    fields = ",".join([f"{_text(name)}:{_scalar(value)}" for name, value in named if isinstance(name, str)])
+    numbers = f"{_BEFORE_NUMBERS},{','.join(map(_text, contact.numbers))}" if contact.numbers else ""
+    texts = f"{_text(contact.name)},{_text(contact.id)},{_text(contact.customer_number)}"
+    about = f"[{texts},{{{fields}}}{numbers}]"
     return join(about.encode(*_UTF_8), *times, entry.ambiguous)
+
+
+def _scalar(value: Scalar) -> str:
+    """Return a field as JSON. To make an encoder of `json` for each contact takes four times as long."""
+    if type(value) is str:
+        return _text(value)
+    return repr(value) if type(value) in {int, float} else _to_json(value)
 
 
 def unpack(packed: bytes) -> Entry:
