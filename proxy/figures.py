@@ -172,7 +172,7 @@ class Figures:
 
     def of(self, source: str) -> OfSource:
         """Return what a source has done."""
-        return self.sources.setdefault(source, OfSource())
+        return self.sources.get(source) or self.sources.setdefault(source, OfSource())
 
     def since(self, moment: float) -> Slot:
         """Return the slots that began at or after a moment, as one."""

@@ -68,6 +68,8 @@ class Sources:
             if failures:
                 raise _summed_up(failures)
             return sighting
+        if not (self._enriching or failures):
+            return sighting
         contact, is_whole = await self._enrich(sighting.contact, key, told)
         is_whole = is_whole and sighting.complete and not failures
         return Sighting(contact, complete=is_whole, certain=not failures)
