@@ -99,16 +99,21 @@ class Contact:
         numbers: object = self.numbers
         if isinstance(numbers, str):
             raise TypeError("numbers is a text, not a sequence of texts")
+        clean = {}
         for key, value in self.fields.items():
-            if value is not None and not isinstance(value, (str, int, float)):
-                raise TypeError(f"field {key!r} is a {type(value).__name__}, not text, number, true/false or None")
-        clean = {key: _clean(value) for key, value in self.fields.items()}
+            if type(value) is not str:
+                if value is not None and not isinstance(value, (str, int, float)):
+                    raise TypeError(f"field {key!r} is a {type(value).__name__}, not text, number, true/false or None")
+                clean[key] = _clean(value)
+            else:
+                clean[key] = value if value.isascii() else _clean(value)
         object.__setattr__(self, "fields", MappingProxyType(clean))
-        texts = (as_text(_clean(number)) for number in self.numbers if number)
-        object.__setattr__(self, "numbers", tuple(islice(texts, MOST_NUMBERS)))
-        object.__setattr__(self, "name", as_text(_clean(self.name)))
-        object.__setattr__(self, "id", as_text(_clean(self.id)))
-        object.__setattr__(self, "customer_number", as_text(_clean(self.customer_number)))
+        texts = [_clean_text(number) for number in islice(filter(None, self.numbers), MOST_NUMBERS)]
+        object.__setattr__(self, "numbers", tuple(texts))
+        for name in ABOUT_ITSELF:
+            value = getattr(self, name)
+            if type(value) is not str or not value.isascii():
+                object.__setattr__(self, name, _clean_text(value))
 
     def __reduce__(self) -> tuple[type["Contact"], tuple[object, ...]]:
         return Contact, (self.name, dict(self.fields), self.numbers, self.id, self.customer_number)
@@ -207,6 +212,10 @@ def _clean(value: Scalar) -> Scalar:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         return None
     return value
+
+
+def _clean_text(value: Scalar) -> str:
+    return value if type(value) is str and value.isascii() else as_text(_clean(value))
 
 
 def as_contacts(found: object) -> tuple[Contact, ...]:
