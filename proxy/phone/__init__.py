@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat
 
 from proxy.errors import InvalidNumber
+from proxy.phone.plan import plan_of
 from proxy.phone.spelling import (
     APART,
     BEHIND_A_NUMBER,
@@ -24,6 +25,7 @@ from proxy.phone.spelling import (
     SHORTEST_RUN,
     UNUSUAL,
     WITHHELD_WORDS,
+    digits_of,
     readings_of,
 )
 
@@ -95,7 +97,7 @@ class PhoneNumber:
         reader, ending = _Reader(self.home, {(form, False): self for form in forms}), self.e164[-4:]
         for text in dict.fromkeys(texts):
             is_plain = text in forms and len(text) >= SHORTEST_RUN
-            if is_plain or (ending in _digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending)):
+            if is_plain or (ending in digits_of(text[:LONGEST_FIELD]) and self in reader.numbers_in(text, ending)):
                 yield text
 
     def __str__(self) -> str:
@@ -214,7 +216,7 @@ class _Reader:
             run = match[0]
             before = COUNTRY_BEFORE.search(clean[max(0, match.start() - 10) : match.start()])
             is_whole = before is None or before[1] == self._home or run.startswith(("+", "00"))
-            if is_whole and len(run) >= SHORTEST_RUN and ending in _digits_of(run):
+            if is_whole and len(run) >= SHORTEST_RUN and ending in digits_of(run):
                 yield from self._numbers_in_run(run)
 
     def _looked_up(self, dialled: str, *, plus_was_lost: bool) -> PhoneNumber | None:
@@ -249,10 +251,9 @@ class _Reader:
 
     def _two_at_home(self, run: str) -> list[PhoneNumber]:
         """Return two numbers that stand apart by blanks only, as those within them do: 532 111 22 33 533 444 55 66."""
-        blanks_in = re.finditer(r"\s+", run) if len(_digits_of(run)) in DIGITS_OF_TWO else ()
-        for blanks in blanks_in:
+        for blanks in re.finditer(r"\s+", run) if len(digits_of(run)) in DIGITS_OF_TWO else ():
             parts = (run[: blanks.start()], run[blanks.end() :])
-            if min(len(_digits_of(part)) for part in parts) >= DIGITS_OF_TWO[0] // 2:
+            if min(len(digits_of(part)) for part in parts) >= DIGITS_OF_TWO[0] // 2:
                 with suppress(InvalidNumber):
                     two = [self.number(part) for part in parts]
                     if all(map(_is_at_home, two)):
@@ -266,8 +267,11 @@ def _read(dialled: str, region: str, home: str, plus_was_lost: bool) -> tuple[Ph
 
     Raises InvalidNumber, which is not remembered: there is no end of what is no number.
     """
+    if not plus_was_lost and (plan := plan_of(region)) and (read := plan.read(dialled)):
+        subscriber, kind, national = read
+        return PhoneNumber(f"+{home}{subscriber}", national, subscriber, region, NUMBER_TYPES[kind], region), 1
     for count, candidate in enumerate(readings_of(dialled, home, plus_was_lost=plus_was_lost), 1):
-        with suppress(NumberParseException):
+        with suppress(phonenumbers.NumberParseException):
             parsed = phonenumbers.parse(candidate, region)
             number_type = NUMBER_TYPES.get(phonenumbers.number_type(parsed))
             if number_type is not None:
@@ -281,10 +285,6 @@ def forget_numbers() -> None:
     _read.cache_clear()
 
 
-def _digits_of(text: str) -> str:
-    return "".join(filter("0123456789".__contains__, text))
-
-
 def _is_at_home(number: PhoneNumber) -> bool:
     return number.subscriber != number.international
 
@@ -293,7 +293,7 @@ def _seen_from(region: str, parsed: phonenumbers.PhoneNumber, number_type: str) 
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     country = phonenumbers.region_code_for_number(parsed) or ""
     if parsed.country_code == phonenumbers.country_code_for_region(region):
-        national = _digits_of(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
+        national = digits_of(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
         subscriber = phonenumbers.national_significant_number(parsed)
     else:
         national = subscriber = "00" + e164[1:]

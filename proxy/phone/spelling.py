@@ -45,6 +45,11 @@ NUMBER_TYPES = {
 """The names under which rules know the number types of phonenumbers."""
 
 
+def digits_of(text: str) -> str:
+    """Return the ASCII digits in a text."""
+    return "".join(filter("0123456789".__contains__, text))
+
+
 def readings_of(dialled: str, home: str, *, plus_was_lost: bool) -> Iterator[str]:
     """Yield what the digits may mean in a country, given as its code, the likeliest first."""
     digits = dialled.removeprefix("+")

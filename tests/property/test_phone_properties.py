@@ -2,7 +2,7 @@ from dataclasses import astuple
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import shortnumberinfo
 
@@ -16,9 +16,14 @@ from proxy.phone import (
     parse_caller,
     parse_number,
 )
+from proxy.phone.plan import plan_of
+from proxy.phone.spelling import NUMBER_TYPES
+from tests.lengths import at_length
 from tests.property.strategies import any_text, foreign_numbers, home_numbers, numbers_at_home
 
 SEPARATORS = st.sampled_from(["", "", "", " ", "-", ".", "/", "(", ")", " - ", "\t", "\u00a0"])
+KINDS = ("fixed_line", "mobile", "premium_rate", "toll_free", "shared_cost", "voip", "uan", "general_desc")
+PLANNED = sorted(filter(plan_of, phonenumbers.SUPPORTED_REGIONS))
 EMERGENCY = ("112", "110", "155", "156", "158", "177", "122", "153", "182", "911", "999", "118", "000")
 
 
@@ -80,6 +85,47 @@ def test_every_international_spelling_of_a_foreign_number_is_one_number(
 def test_each_form_of_a_number_leads_back_to_it_and_so_to_no_other(number: PhoneNumber) -> None:
     forms = {number.e164, number.international, number.national, number.subscriber}
     assert {parse_number(form, number.home) for form in forms} == {number}
+
+
+@st.composite
+def dialled_at_home(draw: st.DrawFn) -> tuple[str, str]:
+    """A country with a plan, and what might be a number there: an example of its metadata with other digits in it."""
+    region = draw(st.sampled_from(["TR", *PLANNED]))
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    assert metadata is not None
+    kinds = (getattr(metadata, kind) for kind in KINDS)
+    digits = [*draw(st.sampled_from([kind.example_number for kind in kinds if kind and kind.example_number]))]
+    for place, digit in draw(st.dictionaries(st.integers(0, len(digits) - 1), st.sampled_from("0123456789"))).items():
+        digits[place] = digit
+    trunk, code = metadata.national_prefix_for_parsing or "", f"+{metadata.country_code}"
+    before = draw(st.sampled_from([trunk, trunk, code, code, code + trunk, trunk * 2, "00", "+"]))
+    return region, before + "".join(digits) + draw(st.sampled_from(["", "", "", "0", "7"]))
+
+
+@settings(max_examples=at_length(5000, otherwise=500))
+@given(dialled_at_home())
+def test_a_plan_reads_a_number_as_phonenumbers_does(dialled_in: tuple[str, str]) -> None:
+    region, dialled = dialled_in
+    plan = plan_of(region)
+    assert plan is not None
+    if (read := plan.read(dialled)) is not None:
+        parsed = phonenumbers.parse(dialled, region)
+        national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+        subscriber = phonenumbers.national_significant_number(parsed)
+        assert read == (subscriber, phonenumbers.number_type(parsed), "".join(filter(str.isdigit, national)))
+        assert phonenumbers.region_code_for_number(parsed) == region
+        assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == (
+            f"+{phonenumbers.country_code_for_region(region)}{subscriber}"
+        )
+        assert read[1] in NUMBER_TYPES
+
+
+@given(home_numbers())
+def test_the_usual_spellings_of_a_home_number_need_nothing_but_the_plan(number: PhoneNumber) -> None:
+    plan = plan_of("TR")
+    assert plan is not None
+    assert plan.read(number.national) is not None
+    assert plan.read(number.national) == plan.read(number.e164)
 
 
 @given(home_numbers(), foreign_numbers())
