@@ -28,7 +28,7 @@ def detach(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
     if not asyncio.iscoroutine(work):
         raise TypeError(f"a coroutine was expected, not a {type(work).__name__}")
     waiting: _Waiting = set()
-    task = asyncio.create_task(_carried_out(work, waiting))  # noqa: TID251 - here it is
+    task = asyncio.create_task(_carried_out(work, waiting))  # noqa: TID251 - the one place where tasks are made
     _running[task] = waiting
     task.add_done_callback(partial(_ended, work))
     return task

@@ -4,7 +4,8 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -27,12 +28,10 @@ _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\[[^|]*)?", re.ASCII)
 OUT_OF_SERVICE = 503
 """A status that is trouble, and with a time given a wish to be left alone."""
 
-
 _NO_JSON = "what the CRM answers is not JSON"
-_UNREAD = object()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What was answered to one request."""
 
@@ -40,17 +39,14 @@ class Answer:
     headers: Mapping[str, str]
     """Names in small letters, or found by those"""
     content: bytes = b""
-    _said: Any = field(default=_UNREAD, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def said(self) -> Any:  # noqa: ANN401 - any JSON
         """What the body says; None when it is empty, or no JSON."""
-        if self._said is _UNREAD:
-            try:
-                self._said = self.parsed()
-            except AdapterError:
-                self._said = None
-        return self._said
+        try:
+            return self.parsed()
+        except AdapterError:
+            return None
 
     def parsed(self) -> Any:  # noqa: ANN401 - any JSON
         """Return what the body says. Raises AdapterError when it is no JSON."""

@@ -2,13 +2,14 @@
 
 import pytest
 
+from proxy.testing.fakes import FakeAdapter, FakeClock
+from proxy.testing.http_crm import HttpCrm, Request
+from proxy.testing.tcp_link import TcpLink
+from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone
+
 pytest.register_assert_rewrite("proxy.testing.contract", "proxy.testing.parts")
 
-from proxy.testing.contract import AdapterContract  # noqa: E402 - after the line above, for readable failures
-from proxy.testing.fakes import FakeAdapter, FakeClock  # noqa: E402 - after the line above
-from proxy.testing.http_crm import HttpCrm, Request  # noqa: E402 - after the line above
-from proxy.testing.tcp_link import TcpLink  # noqa: E402 - after the line above
-from proxy.testing.under_test import CrmUnderTest, HttpCrmUnderTest, phone  # noqa: E402 - after the line above
+from proxy.testing.contract import AdapterContract  # noqa: E402 - asserts that were loaded before tell nothing
 
 __all__ = [
     "AdapterContract",

@@ -28,10 +28,10 @@ class _Resets(Fault):
     async def begin(self, passage: Passage) -> None:
         passage.reset()
 
-    async def ask(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - whatever it is
+    async def ask(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - a reset needs no bytes
         passage.reset()
 
-    async def answer(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - whatever it is
+    async def answer(self, passage: Passage, piece: bytes) -> None:  # noqa: ARG002 - a reset needs no bytes
         passage.reset()
 
 

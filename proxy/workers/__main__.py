@@ -5,6 +5,6 @@ import sys
 
 gc.disable()  # while all is loaded, as by `tanima` itself
 
-from proxy.workers.worker import main  # noqa: E402 - without garbage collection
+from proxy.workers.worker import main  # noqa: E402 - loads nearly all, and nothing is to be collected then
 
 main(sys.argv[1:])
