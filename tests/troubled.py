@@ -1,5 +1,6 @@
 """Databases with made-up people, to which things happen."""
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
@@ -98,6 +99,8 @@ class ServersDatabase(Database):
 
     faults = ("down", "frozen", "refused", "dropped", "locked")
     lock: ClassVar[str]
+    count_waiting: ClassVar[str]
+    """A statement that counts those of ours that wait for the lock"""
 
     def __init__(self, server: DatabaseServer) -> None:
         self.server = server
@@ -147,6 +150,11 @@ class ServersDatabase(Database):
         finally:
             self.fill()
 
+    async def wait(self, number: int) -> None:
+        """Return when so many of our statements wait for the lock."""
+        while int(await asyncio.to_thread(self.server.sql, self.count_waiting)) < number:
+            pass
+
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
         engine = create_async_engine(self.server.url(), poolclass=NullPool)
@@ -160,6 +168,7 @@ class PostgresDatabase(ServersDatabase):
     name = "PostgreSQL"
     slow = "pg_sleep(0.5) IS NULL"
     lock = "LOCK TABLE people IN ACCESS EXCLUSIVE MODE"
+    count_waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = 'locked_out' AND wait_event_type = 'Lock'"
 
     def fill(self) -> None:
         self.server.sql(
@@ -178,6 +187,10 @@ class MariadbDatabase(ServersDatabase):
     name = "MariaDB"
     slow = "SLEEP(0.5) = 1"
     lock = "LOCK TABLES people WRITE"
+    count_waiting = (
+        "SELECT COUNT(*) FROM information_schema.processlist"
+        " WHERE user = 'locked_out' AND state = 'Waiting for table metadata lock'"
+    )
 
     def fill(self) -> None:
         self.server.sql(postgres_statements().replace("e164 TEXT", "e164 VARCHAR(20)"))
