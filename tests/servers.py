@@ -1,6 +1,7 @@
 """Real servers that the tests start for themselves."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -50,8 +51,10 @@ class DatabaseServer(ABC):
     def freeze(self) -> None:
         """Stop all processes where they are: connections stay, and nobody answers."""
         self._signal(signal.SIGSTOP)
-        until = time.monotonic() + 2.0
-        while not all(map(_is_stopped, self._processes())) and time.monotonic() < until:
+        until = time.monotonic() + 20.0
+        while not all(map(_is_stopped, self._processes())):
+            if time.monotonic() > until:
+                raise RuntimeError(f"{self.name} does not stop")
             time.sleep(0.001)  # a thread that runs stops only when it next enters the kernel
 
     def thaw(self) -> None:
@@ -103,8 +106,12 @@ class DatabaseServer(ABC):
 
 
 def _is_stopped(process: int) -> bool:
-    states = (file.read_text(encoding="utf-8") for file in Path(f"/proc/{process}/task").glob("*/stat"))
-    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+    """Tell whether all threads of a process are stopped, or have ended."""
+    for file in Path(f"/proc/{process}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if file.read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in {"T", "Z", "X"}:
+                return False
+    return True
 
 
 class Postgres(DatabaseServer):
@@ -280,8 +287,9 @@ def until_open(port: int) -> None:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port on which nobody listens, and that systems give to nobody until it is listened on."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)  # the ports of clients, and those for which 0 stands, are higher
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
