@@ -172,7 +172,7 @@ async def test_a_hung_name_server_takes_so_many_threads_and_no_more(server: Name
     waiting = [asyncio.ensure_future(addresses(resolver, f"{n}.test")) for n in range(20) for _ in range(3)]
     await asyncio.wait(waiting, timeout=0.05)
     assert threading.active_count() - before <= names.MOST_THREADS
-    await asyncio.wait_for(resolver.close(), 1)  # which waits for none of them
+    await asyncio.wait_for(resolver.close(), LONGEST / 2)  # which waits for none of them
     server.goes_on.set()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert len(server.asked) <= names.MOST_THREADS

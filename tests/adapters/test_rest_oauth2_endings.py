@@ -15,7 +15,7 @@ import pytest
 from adapters.rest import RestAdapter
 from adapters.rest.access import OAuth2
 from adapters.rest.oauth2 import OAuth2Login
-from adapters.rest.session import Session
+from adapters.rest.session import LAST_WORDS, Session
 from adapters.rest.tokens import TokenFile
 from adapters.rest.transport import Recorded
 from proxy.adapter import Unavailable
@@ -23,6 +23,9 @@ from proxy.detached import detach
 from proxy.testing.behaviours import hangs
 from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in
 from tests.adapters.rest_crm import AYSE
+
+BUSY = 5.0
+"""Seconds that a machine with other work may take, fewer than whatever hangs here"""
 
 
 @pytest.fixture
@@ -156,8 +159,9 @@ async def test_the_end_of_the_event_loop_waits_for_what_is_being_written(file: P
 
 
 async def test_closing_waits_for_what_is_being_written(
-    crm: OAuthCrm, options: dict[str, Any], file: Path, slow_disk: SlowDisk
+    crm: OAuthCrm, options: dict[str, Any], file: Path, slow_disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("adapters.rest.session.LAST_WORDS", 10)
     async with crm.opened(options):
         await slow_disk.until_asked()
         asyncio.get_running_loop().call_later(0.3, slow_disk.goes_on.set)
@@ -170,7 +174,7 @@ async def test_closing_waits_no_longer_than_it_may(
     async with crm.opened(options):
         await slow_disk.until_asked()
         started = time.monotonic()
-    assert 0.7 < time.monotonic() - started < 0.95
+    assert LAST_WORDS - 0.1 < time.monotonic() - started < LAST_WORDS + BUSY
     assert is_locked(file)
     slow_disk.goes_on.set()
     async with crm.opened(options) as adapter:
@@ -194,14 +198,15 @@ async def test_a_write_that_takes_longer_than_a_log_in_may_is_waited_for_by_all(
 async def test_who_has_waited_for_the_lock_has_all_the_time_to_ask(
     crm: OAuthCrm, options: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 1.5)
-    crm.delay = 0.9
+    monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 0.1)  # as it is while the lock is waited for
     async with AsyncExitStack() as lock:
         await lock.enter_async_context(TokenFile(file).locked())
         async with crm.opened(options) as adapter:
             finding = detach(finds(adapter))
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(0.5)
             assert crm.token_requests == []
+            assert not finding.done()
+            monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 10.0)
             await lock.aclose()
             await finding
 
@@ -253,6 +258,6 @@ async def test_a_log_in_that_is_never_answered_ends_with_the_adapter(
         waiting = detach(session.current())
         await crm.is_asked_for_a_token.wait()
         started = time.monotonic()
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < BUSY
     with pytest.raises(Unavailable, match="the log-in was cut short"):
         await waiting

@@ -13,7 +13,8 @@ import pytest
 from adapters.rest.tokens import TokenFile, Tokens
 from proxy.adapter import Unavailable
 from proxy.detached import detach
-from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in, name_of
+from proxy.testing import Request
+from tests.adapters.oauth_crm import OAuthCrm, finds, kept_in, name_of, says
 from tests.adapters.rest_crm import AYSE
 
 ANOTHER_PROCESS = """
@@ -83,18 +84,26 @@ async def test_whoever_holds_the_file_for_too_long_is_not_waited_for(
     crm: OAuthCrm, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.rest.tokens.LOCK_PATIENCE", 0.1)
-    crm.delay = 0.5
+    may_answer = asyncio.Event()
+
+    async def answers_later(request: Request, writer: asyncio.StreamWriter) -> None:
+        await may_answer.wait()
+        await says(*crm.token_answer(request))(request, writer)
+
+    crm.token_behaviour = answers_later
     async with crm.opened(options) as first, crm.opened(options) as second:
         holding = detach(finds(first))
         await crm.is_asked_for_a_token.wait()
         with pytest.raises(Unavailable, match="another process renews the token"):
             await second.lookup(AYSE)
+        may_answer.set()
         await holding
 
 
 async def test_a_token_that_is_being_given_when_all_ends_is_still_kept(
-    crm: OAuthCrm, options: dict[str, Any], file: Path
+    crm: OAuthCrm, options: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("adapters.rest.session.LAST_WORDS", 10)
     crm.delay = 0.3
     async with crm.opened(options) as adapter:
         caller = detach(adapter.lookup(AYSE))
