@@ -38,7 +38,7 @@ async def with_map(crm: SteppingCrm, *, refresh: float | None = None, **options:
 
 async def completed(adapter: RestAdapter, contact: Contact = FOUND) -> Contact:
     """Return the contact with all that is added; raises the failure that ended it early."""
-    upstream = Upstream("crm", adapter, Limits(timeout=0.5), lambda _, exc: pytest.fail(repr(exc)))
+    upstream = Upstream("crm", adapter, Limits(timeout=10), lambda _, exc: pytest.fail(repr(exc)))
     contact, failure = await upstream.complete(contact, AYSE)
     if failure is not None:
         raise failure

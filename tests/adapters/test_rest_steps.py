@@ -19,7 +19,10 @@ from proxy.upstream import Limits, Upstream
 from tests.adapters.rest_crm import AYSE, opened
 from tests.adapters.stepping_crm import CONTACT, EXTENSION, MAP, OWNER, SEARCH, SteppingCrm
 
-LIMITS = Limits(timeout=0.5, attempts=1)
+LIMITS = Limits(timeout=10, attempts=1)
+IMPATIENT = Limits(timeout=0.5, attempts=1)
+"""Where something hangs"""
+
 FOUND: dict[str, Any] = {"owner_id": 3}
 OWNED = {**FOUND, "login": "veli"}
 WHOLE = {**OWNED, "extension": 1003}
@@ -32,15 +35,17 @@ async def crm() -> AsyncIterator[SteppingCrm]:
         yield crm
 
 
-def sources_of(adapter: RestAdapter, told: list[Asked]) -> Sources:
-    upstream = Upstream("crm", adapter, LIMITS, lambda _, exc: pytest.fail(repr(exc)))
+def sources_of(adapter: RestAdapter, told: list[Asked], limits: Limits = LIMITS) -> Sources:
+    upstream = Upstream("crm", adapter, limits, lambda _, exc: pytest.fail(repr(exc)))
     return Sources([Source(upstream)], observe=told.append)
 
 
-async def seen(crm: SteppingCrm, *steps: Any, told: list[Asked] | None = None, **options: Any) -> Sighting:
+async def seen(
+    crm: SteppingCrm, *steps: Any, told: list[Asked] | None = None, limits: Limits = LIMITS, **options: Any
+) -> Sighting:
     """Return what the proxy learns about the caller."""
     async with opened(f"{crm.http.url}/search", "find", **{**SEARCH, "steps": steps, **options}) as adapter:
-        return await sources_of(adapter, told if told is not None else []).lookup(AYSE)
+        return await sources_of(adapter, told if told is not None else [], limits).lookup(AYSE)
 
 
 def contact(fields: dict[str, Any], name: str = "Ayşe") -> Contact:
@@ -167,7 +172,8 @@ async def test_a_step_that_fails_costs_only_what_it_would_have_added(crm: Steppi
 async def test_a_step_that_hangs_costs_what_was_not_added_before(crm: SteppingCrm) -> None:
     crm.faults["/extensions/veli"] = hangs
     told: list[Asked] = []
-    assert await seen(crm, OWNER, EXTENSION, told=told) == Sighting(contact(OWNED), complete=False)
+    sighting = await seen(crm, OWNER, EXTENSION, told=told, limits=IMPATIENT)
+    assert sighting == Sighting(contact(OWNED), complete=False)
     assert (told[-1].outcome, told[-1].note) == ("incomplete", "no answer within 0.5 s")
 
 
@@ -179,17 +185,17 @@ async def test_without_a_required_step_the_contact_is_of_no_use(crm: SteppingCrm
     assert (told[-1].outcome, told[-1].note) == ("failed", "owner: the CRM has trouble of its own (500)")
     crm.faults["/owners/3"] = hangs
     with pytest.raises(AdapterError, match=r"^no answer within 0\.5 s$"):
-        await seen(crm, {**OWNER, "required": True})
+        await seen(crm, {**OWNER, "required": True}, limits=IMPATIENT)
 
 
 async def test_behind_the_last_required_step_others_may_fail_and_before_it_too(crm: SteppingCrm) -> None:
     crm.faults = {"/extensions/veli": hangs, "/other": answers(500)}
     first = {"step": "first", "url": "/other", "fields": {"first": "first"}}
-    sighting = await seen(crm, first, {**OWNER, "required": True}, EXTENSION)
+    sighting = await seen(crm, first, {**OWNER, "required": True}, EXTENSION, limits=IMPATIENT)
     assert sighting == Sighting(contact(OWNED), complete=False)
     hanging = {**first, "url": "/extensions/veli"}
     with pytest.raises(AdapterError, match="no answer within"):
-        await seen(crm, hanging, {**OWNER, "required": True})
+        await seen(crm, hanging, {**OWNER, "required": True}, limits=IMPATIENT)
 
 
 async def test_a_step_may_say_that_there_is_nothing_to_add(crm: SteppingCrm) -> None:
