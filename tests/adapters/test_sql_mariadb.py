@@ -148,7 +148,7 @@ class TestMariadb:
     async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
         self, url: str, mariadb: Mariadb, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("adapters.sql.databases.PATIENCE", 1)
+        monkeypatch.setattr("adapters.sql.databases.PATIENCE", 2)
         slept = "SELECT IF(:digits = '905301234567', SLEEP(30), 0) AS slept"
         async with opened(url, slept, pool_size=1) as adapter:
             with pytest.raises(Unavailable, match="the database took too long"):
@@ -159,7 +159,10 @@ class TestMariadb:
             (contact,) = await adapter.lookup(BORA)
         assert contact.value("slept") == 0
 
-    async def test_a_connection_that_the_server_has_ended_is_replaced(self, url: str, mariadb: Mariadb) -> None:
+    async def test_a_connection_that_the_server_has_ended_is_replaced(
+        self, url: str, mariadb: Mariadb, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("adapters.sql.connections.AT_ONCE", 10)
         async with opened(url, "SELECT CONNECTION_ID() AS id WHERE :digits <> ''") as adapter:
             (first,) = await adapter.lookup(AYSE)
             mariadb.sql(f"KILL {first.id}")

@@ -102,7 +102,10 @@ class TestPostgres:
             with pytest.raises(Unavailable, match="the database took too long"):
                 await adapter.lookup(AYSE)
 
-    async def test_a_connection_that_the_server_has_ended_is_replaced(self, url: str, postgres: Postgres) -> None:
+    async def test_a_connection_that_the_server_has_ended_is_replaced(
+        self, url: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("adapters.sql.connections.AT_ONCE", 10)
         async with opened(url, "SELECT name FROM people WHERE digits = :digits") as adapter:
             await adapter.lookup(AYSE)
             postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tanima'")

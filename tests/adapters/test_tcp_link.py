@@ -262,21 +262,21 @@ EVERY: dict[str, Fault] = {
 async def test_postgresql_fails_behind_it_and_answers_again(fault: str, postgres: Postgres) -> None:
     url = make_url(postgres.url())
 
-    async def asked(port: int) -> int:
+    async def asked(port: int, seconds: float = 20) -> int:
         connection = await asyncpg.connect(
-            host="127.0.0.1", port=port, user=url.username, database=url.database, ssl=False, timeout=0.7
+            host="127.0.0.1", port=port, user=url.username, database=url.database, ssl=False, timeout=seconds
         )
         try:
             one: int = await connection.fetchval("SELECT 1")
             return one
         finally:
-            await connection.close(timeout=0.5)
+            await connection.close(timeout=seconds)
 
     async with TcpLink("127.0.0.1", postgres.port) as link:
         assert await asked(link.port) == 1
         link.fault = EVERY[fault]
         with pytest.raises((OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError, ValueError)):
-            await asked(link.port)
+            await asked(link.port, 0.7)
         link.fault = None
         assert await asked(link.port) == 1
 

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,7 +112,14 @@ class TestPyodbc:
             rows(connection, "SELECT 'slow' WHERE 1 = ?", 1)
         assert server.broken_off == 1
         cursor = connection.cursor()
-        threading.Timer(0.1, cursor.cancel).start()
+        connection.timeout = 20
+
+        def cancel_when_it_runs() -> None:
+            while sum("'slow'" in statement for statement in server.statements) < 2:
+                time.sleep(0.01)
+            cursor.cancel()
+
+        threading.Thread(target=cancel_when_it_runs, daemon=True).start()
         with pytest.raises(pyodbc.Error, match="HY008"):
             cursor.execute("SELECT 'slow' WHERE 1 = ?", 1)
         assert server.broken_off == 2
