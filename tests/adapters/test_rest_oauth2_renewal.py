@@ -69,7 +69,7 @@ async def test_a_token_is_renewed_before_its_end_while_nobody_waits(
 
     crm.token_behaviour = waits
     await all_found(adapter)
-    await reached.wait()
+    await asyncio.wait_for(reached.wait(), 10)
     await all_found(adapter)
     assert {request.headers["authorization"] for request in crm.searches} == {"Bearer access-1"}
     let_go.set()
