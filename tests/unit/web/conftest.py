@@ -1,13 +1,12 @@
 """A server whose listener answers everything when it is let."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from proxy.web import connections
 from tests.unit.fakes import Bugs
-from tests.unit.web.listening import Answers, OnTheShortWay, Running
+from tests.unit.web.listening import Answers, OnTheShortWay, Running, settle
 
 
 @pytest.fixture(params=[Answers, OnTheShortWay])
@@ -18,7 +17,7 @@ async def running(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
     await running.start()
     yield running
     await running.stop()
-    await asyncio.sleep(0.02)
+    await settle()
     assert running.server._sweeping is None
     assert not running.server.asking
     assert not running.server.stalled

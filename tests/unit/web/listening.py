@@ -131,7 +131,7 @@ class Running:
         await self.runner.cleanup()
         for writer in self._peers:
             writer.close()
-        await asyncio.sleep(0.01)
+        await settle(0.01)
 
     async def connect(self, *said: bytes, answers: int = 0) -> Peer:
         """Open a connection, say something, and take some answers."""
@@ -145,11 +145,18 @@ class Running:
             writer.write(piece)
         for _ in range(answers):
             await asyncio.wait_for(reader.readuntil(ANSWER), 5)
-        await asyncio.sleep(0.02)
+        await settle()
         return reader, writer
 
 
-async def is_closed(peer: Peer, within: float = 0.1) -> bool:
+async def settle(seconds: float = 0.02) -> None:
+    """Let what was sent be taken in: some time, and some turns of the loop, as that may have passed in one of them."""
+    await asyncio.sleep(seconds)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def is_closed(peer: Peer, within: float = 5) -> bool:
     """Tell whether the server closes a connection, with everything that is still to come read."""
     try:
         await asyncio.wait_for(peer[0].read(), within)
@@ -158,6 +165,11 @@ async def is_closed(peer: Peer, within: float = 0.1) -> bool:
     except ConnectionResetError:
         return True
     return True
+
+
+async def stays_open(peer: Peer, seconds: float = 0.1) -> bool:
+    """Tell whether the server does not close a connection for so long."""
+    return not await is_closed(peer, seconds)
 
 
 async def is_answered(peer: Peer, said: bytes = REQUEST) -> bool:

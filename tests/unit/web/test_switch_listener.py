@@ -24,7 +24,7 @@ from proxy.web.switch import SLACK, Answering, SwitchListener
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, After, Bugs, FakeAdapter
 from tests.unit.talking import STRANGER, talkative
-from tests.unit.web.listening import ListenerServer
+from tests.unit.web.listening import ListenerServer, settle
 
 DEFAULT = {"target": "queue/200"}
 GREETED = {"name": "Ahmet Yılmaz", "target": "queue/201"}
@@ -288,7 +288,8 @@ async def test_a_number_that_comes_twice_counts_once_and_two_numbers_are_none(
 async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_way(
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
-    slow = Deployment(configured(FakeAdapter(After(0.2, AHMET)), rules=RULES)).router
+    patient: Any = {"timeouts": (10,), "switch": {"default": "queue/200", "deadline": 20}}
+    slow = Deployment(configured(FakeAdapter(After(0.2, AHMET)), rules=RULES, **patient)).router
     listener = SwitchListener(Answering("/musteri.json", [MusteriTanima()], slow), observed.extend, bugs)
     client = await aiohttp_client(ListenerServer(listener))
     before = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
@@ -304,15 +305,16 @@ async def test_the_end_waits_as_long_as_a_deadline_allows_that_was_made_longer_m
     aiohttp_client: Connect, observed: Observed, bugs: Bugs
 ) -> None:
     def with_deadline(seconds: float) -> Answering:
-        slow = configured(FakeAdapter(After(0.8, AHMET)), switch={"default": "queue/200", "deadline": seconds})
+        switch = {"default": "queue/200", "deadline": seconds}
+        slow = configured(FakeAdapter(After(0.8, AHMET)), timeouts=(10,), switch=switch)
         return Answering("/musteri.json", [MusteriTanima()], Deployment(slow).router)
 
     listener = SwitchListener(with_deadline(0.1), observed.extend, bugs)
     assert listener.answers_within == pytest.approx(0.1 + SLACK)
     client = await aiohttp_client(ListenerServer(listener))
-    listener.answering = with_deadline(2)
+    listener.answering = with_deadline(10)
     asking = asyncio.ensure_future(heard(client, "/musteri.json?telefon=05301234567"))
-    await asyncio.sleep(0.05)
+    await settle(0.05)
     assert client.server.runner is not None
     await client.server.runner.cleanup()
     assert await asking == {"name": "Ahmet Yılmaz", "target": "queue/200"}
