@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,6 +15,13 @@ from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
 from tests.unit.fakes import Bugs
 from tests.unit.talking import talkative
+from tests.unit.web.listening import settle
+
+Pause = Callable[[float], Coroutine[None, None, None]]
+"""What happens between two pieces"""
+
+PATIENT = {"default": "queue/200", "deadline": 20}
+"""However busy this machine is, no answer is cut off"""
 
 QUESTION = b"GET /musteri.json?telefon=05301234567 HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = QUESTION.replace(b"05301234567", b"05321112233")
@@ -61,14 +69,14 @@ def chunks(stream: list[tuple[bytes, list[int]]]) -> list[bytes]:
     return cut
 
 
-async def everything(port: int, pieces: list[bytes]) -> bytes:
+async def everything(port: int, pieces: list[bytes], pause: Pause) -> bytes:
     """Say something piece by piece, and return all that is said, but for the dates."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received = b""
     try:
         for piece in pieces:
             writer.write(piece)
-            await asyncio.sleep(0.001)
+            await pause(0.001)
         writer.write_eof()
         received = await asyncio.wait_for(reader.read(), 5)
     except OSError:
@@ -78,12 +86,12 @@ async def everything(port: int, pieces: list[bytes]) -> bytes:
     return re.sub(rb"Date: [^\r]+", b"", received)
 
 
-async def ask_both(pieces: list[bytes]) -> tuple[bytes, bytes, int]:
+async def ask_both(pieces: list[bytes], pause: Pause = settle) -> tuple[bytes, bytes, int]:
     """Return what is answered where answers are ready and where they never are, and how many were."""
     repeated: list[object] = []
     ports, runners = [], []
     for may_be_ready in (True, False):
-        answering = Deployment(talkative()).answering  # one each, as calls are remembered
+        answering = Deployment(talkative(switch=PATIENT)).answering  # one each, as calls are remembered
         listener = SwitchListener(
             answering if may_be_ready else replace(answering, ready=ReadyAnswers()),
             lambda _: None,
@@ -96,9 +104,9 @@ async def ask_both(pieces: list[bytes]) -> tuple[bytes, bytes, int]:
         runners.append(runner)
         ports.append(runner.addresses[0][1])
     for port in ports:
-        await everything(port, [QUESTION, OTHER, QUESTION, OTHER, FIRST % b"x", FIRST % b"y"])
+        await everything(port, [QUESTION, OTHER, QUESTION, OTHER, FIRST % b"x", FIRST % b"y"], settle)
     before = len(repeated)
-    said = [await everything(port, pieces) for port in ports]
+    said = [await everything(port, pieces, pause) for port in ports]
     for runner in runners:
         await runner.cleanup()
     return said[0], said[1], len(repeated) - before
@@ -106,7 +114,7 @@ async def ask_both(pieces: list[bytes]) -> tuple[bytes, bytes, int]:
 
 @given(streams)
 def test_what_is_said_on_a_connection_is_answered_alike(stream: list[tuple[bytes, list[int]]]) -> None:
-    short, whole, _ = asyncio.run(ask_both(chunks(stream)))
+    short, whole, _ = asyncio.run(ask_both(chunks(stream), asyncio.sleep))
     assert short == whole
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.unit.fakes import (
     After,
     Bugs,
     FakeAdapter,
+    FakeClock,
     FakeEnricher,
     Lifelong,
     Stubborn,
@@ -227,18 +229,21 @@ async def test_sources_are_asked_at_the_same_time_when_the_toml_says_so() -> Non
     first, second = FakeAdapter(After(0.05, None)), FakeAdapter(After(0.05, AHMET))
     async with Deployment(configured(first, second, lookup={"parallel": True})) as deployment:
         routing = asyncio.ensure_future(route(deployment))
-        await asyncio.sleep(0.02)
+        for _ in range(50):
+            await asyncio.sleep(0)
         assert (len(first.asked), len(second.asked)) == (1, 1)
         assert transfer_of(await routing).name == "Ahmet Yılmaz"
 
 
-async def test_a_cached_answer_lives_as_long_as_the_toml_says() -> None:
-    adapter = FakeAdapter(AHMET)
-    async with Deployment(configured(adapter, cache={"ttl": 0.03})) as deployment:
+async def test_a_cached_answer_lives_as_long_as_the_toml_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter, clock = FakeAdapter(AHMET), FakeClock()
+    monkeypatch.setattr("proxy.deployment.time", SimpleNamespace(monotonic=clock))
+    async with Deployment(configured(adapter, cache={"ttl": 30})) as deployment:
         await route(deployment)
+        clock.now += 29
         await route(deployment)
         assert len(adapter.asked) == 1
-        await asyncio.sleep(0.04)
+        clock.now += 2
         await route(deployment)
         assert len(adapter.asked) == 2
 

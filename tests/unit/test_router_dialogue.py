@@ -270,6 +270,7 @@ async def test_when_the_crm_is_back_the_next_question_is_answered_by_what_it_say
         assert answer["transfer"]["greet_name"] == "Ahmet Yılmaz"
 
 
+@in_virtual_time
 async def test_who_has_keyed_his_number_stays_who_he_is_whatever_comes_late() -> None:
     class Late(CustomerBook):
         async def lookup(self, key: PhoneNumber | CustomerNumber) -> Contact | None:

@@ -5,6 +5,7 @@ import faulthandler
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -205,18 +206,13 @@ async def test_one_that_gives_no_sign_of_life_is_ended(
     monkeypatch: pytest.MonkeyPatch, *, is_enabled: bool, ended_by: int
 ) -> None:
     monkeypatch.setattr(faulthandler, "is_enabled", lambda: is_enabled)
-    monkeypatch.setattr(module, "SILENCE", 0.2)
     async with running() as run:
-
-        async def live() -> None:
-            while True:
-                run.started[1].link.tell([])
-                await asyncio.sleep(0.02)
-
-        living = asyncio.ensure_future(live())
+        silent, living = (run.crew._members[number] for number in range(2))
+        silent.heard = living.heard = almost = time.monotonic() - module.SILENCE + 3
+        run.started[1].link.tell([])
+        await until(lambda: living.heard > almost)
+        silent.heard = time.monotonic() - module.SILENCE - 0.1
         await until(lambda: run.ended)
-        monkeypatch.setattr(module, "SILENCE", 60)
-        living.cancel()
         assert run.started[0].signals == [ended_by]
         assert run.started[1].signals == []
 
