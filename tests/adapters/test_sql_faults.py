@@ -122,7 +122,7 @@ async def test_whoever_finds_all_connections_busy_is_told_so(database: Database)
         await are_found(adapter, 1)
         assert adapter._connections is not None
         busy = [detach(fails(adapter, number)) for number in SLOW_ONES]
-        while not adapter._connections._free.locked():
+        while not adapter._connections._free.locked():  # noqa: ASYNC110 - a semaphore tells nobody when it is
             await asyncio.sleep(0)
         with pytest.MonkeyPatch.context() as patching:
             patching.setattr("adapters.sql.connections.PATIENCE", PATIENCE / 2)

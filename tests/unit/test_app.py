@@ -31,6 +31,7 @@ from proxy.snapshot import SnapshotError
 from proxy.web import admin
 from proxy.web.operated import Shown
 from proxy.web.switch import SLACK
+from tests.servers import free_port
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, After, FakeAdapter, Lifelong, Stubborn
 from tests.unit.test_journal import answered
@@ -40,7 +41,6 @@ KEY = "made-up-made-up-made-up"
 AHMET_SAID = {"name": "Ahmet Yılmaz", "target": "queue/200"}
 PATIENT: Mapping[str, Any] = {"timeouts": (10,), "switch": {"default": "queue/200", "deadline": 20}}
 """Of a server that waits for a slow source however busy the machine is"""
-
 
 
 class Told:
@@ -615,8 +615,7 @@ def is_open(port: int) -> bool:
 
 @pytest.mark.parametrize("token", [None, KEY])
 async def test_the_operators_own_address_erases(token: str | None) -> None:
-    with socket.create_server(ANYWHERE) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     admin = {"listen": f"127.0.0.1:{port}", **({"token": token} if token else {})}
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with running(Server(configured(FakeAdapter(AHMET), admin=admin))) as url, ClientSession() as session:
@@ -690,8 +689,7 @@ def test_the_loop_is_uvloops_where_that_is_installed(monkeypatch: pytest.MonkeyP
 
 
 async def test_what_the_operator_sees_is_not_loaded_any_more_when_all_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(ANYWHERE) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     loaded: list[tuple[str, int]] = []
 
     async def load(_: Server, at: tuple[str, int]) -> None:
@@ -713,8 +711,7 @@ async def test_what_the_operator_sees_is_not_loaded_any_more_when_all_ends(monke
 
 
 async def test_an_address_of_the_operator_that_comes_when_all_ends_is_closed_again() -> None:
-    with socket.create_server(ANYWHERE) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     server = Server(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}))
     server._stopping.set()
     await server._listen_to_the_operator(("127.0.0.1", port))
@@ -734,8 +731,7 @@ async def test_what_the_operator_is_shown_of_a_configuration_is_made_where_no_ca
 
     for module in (app, operating):
         monkeypatch.setattr(module, "shown_of", noted)
-    with socket.create_server(ANYWHERE) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     first, second = (
         replace(configured(FakeAdapter(AHMET), admin={"listen": f"127.0.0.1:{port}"}), file=Path(name))
         for name in ("first.toml", "second.toml")

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,8 @@ from proxy.sources import Source, Sources
 from proxy.upstream import Limits
 from tests.unit.fakes import AHMET, NUMBER, After, Bugs, FakeAdapter, upstream
 
-LIMITS = Limits(timeout=0.005, attempts=2, wait_initial=0, wait_jitter=0, breaker_failures=10**6, retry_budget=10)
+LIMITS = Limits(timeout=10, attempts=2, wait_initial=0, wait_jitter=0, breaker_failures=10**6, retry_budget=10)
+IMPATIENT = replace(LIMITS, timeout=0.005)
 NEVER_KEPT = Lifetimes(ttl=0.0, negative_ttl=0.0, stale=0.0)
 TIMES = 100
 
@@ -47,7 +49,7 @@ async def test_a_lookup_leaves_no_garbage(answer: object) -> None:
 
     async def look_up() -> None:
         try:
-            await contacts.find(NUMBER, 1)
+            await contacts.find(NUMBER, 10)
         except AdapterError as exc:
             without_frames(exc)
 
@@ -56,7 +58,7 @@ async def test_a_lookup_leaves_no_garbage(answer: object) -> None:
 
 async def test_a_lookup_that_takes_too_long_leaves_little() -> None:
     contacts = Directory(
-        Sources([Source(upstream(FakeAdapter(After(60, AHMET)), LIMITS))]), ContactCache(10), NEVER_KEPT, lambda: 0.0
+        Sources([Source(upstream(FakeAdapter(After(60, AHMET)), IMPATIENT))]), ContactCache(10), NEVER_KEPT, lambda: 0.0
     )
 
     async def look_up() -> None:

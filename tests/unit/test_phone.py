@@ -325,9 +325,9 @@ def test_digits_that_make_no_two_numbers_are_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["(" * 60_000, "0 " * 30_000, "1/" * 30_000, "0(" * 30_000, "9" * 60_000])
 def test_a_huge_crm_field_does_not_hold_up_the_loop(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert e164s(text) == set()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,8 @@ async def test_a_signal_has_those_who_wait_answered_and_everything_summed_up(sig
             assert (await response.json())["target"] == "queue/299"
     await asyncio.wait_for(running, 5)
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d trial 9 \(1 of 1\): the probe was stopped while the switch waited; answered after \d\.\d s, .*",
+        r"\d\d:\d\d:\d\d trial 9 \(1 of 1\): "
+        r"the probe was stopped while the switch waited; answered after \d\.\d s, .*",
         said[4],
     )
     assert said[6] == "9          was answered as the probe was stopped"

@@ -277,6 +277,6 @@ def test_a_list_of_any_kind_of_table_can_be_nested_under_not() -> None:
 def test_an_expression_that_never_ends_does_not_match() -> None:
     holds = Comparison.parse({"matches": "(a|aa)+b"}).holds
     assert holds("aab")
-    started = time.perf_counter()
+    started = time.process_time()
     assert not holds("a" * 80)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

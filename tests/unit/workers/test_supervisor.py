@@ -28,6 +28,7 @@ from proxy.workers import crew as crew_module
 from proxy.workers.supervisor import Supervisor
 from proxy.workers.together import summed
 from proxy.workers.worker import Again
+from tests.servers import free_port
 from tests.unit.fakes import AHMET, NUMBER
 from tests.unit.test_journal import answered, repeated
 from tests.unit.workers.crews import FakeProcess, FakeWorkers, gauges, until
@@ -60,8 +61,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 class Run:
     def __init__(self, file: Path, workers: FakeWorkers, *, has_admin: bool) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.admin = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.admin = f"http://127.0.0.1:{free_port()}"
         self.file = file
         self.workers = workers
         toml = TOML.format(port=self.admin.rpartition(":")[2])

@@ -30,6 +30,7 @@ from proxy.web.operated import Erased, Question
 from proxy.workers import worker as module
 from proxy.workers.link import Link
 from proxy.workers.worker import MOST_TOLD, Again, Forwarding, Orders, Reading, Ready, Worker, main, work
+from tests.servers import free_port
 from tests.unit.fakes import AHMET, NUMBER
 from tests.unit.test_journal import answered, repeated
 
@@ -96,8 +97,7 @@ async def working(orders: Orders) -> AsyncIterator[Told]:
 
 @pytest.fixture
 def orders(tmp_path: Path) -> Orders:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     file = tmp_path / "config.toml"
     file.write_bytes(TOML)
     return Orders(file, TOML, ("127.0.0.1", port))
@@ -164,8 +164,7 @@ async def test_an_address_that_cannot_be_had_is_trouble(orders: Orders) -> None:
 
 async def test_there_is_no_address_for_the_operator(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "FIRST_CALLS", 0)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     toml = TOML + f'[admin]\nlisten = "127.0.0.1:{port}"\n'.encode()
     async with working(Orders(orders.file, toml, orders.listen)):
         await asyncio.sleep(0.05)
