@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from proxy import logs
+from proxy.logs import lines
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -78,7 +79,7 @@ def in_time(work: Callable[[], object]) -> None:
     """Do it in a thread, so that the test fails and does not hang where it is waited for a reader."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive(), "it waits for the reader"
 
 
@@ -113,7 +114,8 @@ def test_lines_that_were_lost_at_last_are_told_at_the_end(reader: Reader) -> Non
     assert reader.events() == [("log_lines_lost", lost)]
 
 
-def test_a_long_line_is_written_whole_while_it_is_read(reader: Reader) -> None:
+def test_a_long_line_is_written_whole_while_it_is_read(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "PATIENCE", 10)
     text = "müşteri " * 5000
     read: list[str] = []
 
