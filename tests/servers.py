@@ -1,7 +1,6 @@
 """Real servers that the tests start for themselves."""
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -287,9 +286,14 @@ def until_open(port: int) -> None:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens, and that systems give to nobody until it is listened on."""
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)  # the ports of clients, and those for which 0 stands, are higher
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
+    """Return a port on which nobody listens.
+
+    As long as this process lives, a socket is bound to it that does not listen: so nobody else is given the port by the
+    kernel, and whoever asks for it by its number, as all servers do with SO_REUSEADDR, can have it again and again.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    port: int = kept.getsockname()[1]
+    kept.detach()
+    return port

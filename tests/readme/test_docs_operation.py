@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import signal
-import socket
 import tomllib
 from pathlib import Path
 
@@ -40,7 +39,7 @@ from tests.readme.operation_page import (
     written_events,
 )
 from tests.readme.pages import blocks, commands, run, spans
-from tests.servers import until_open
+from tests.servers import free_port, until_open
 
 GREETED, UNKNOWN = {"name": "Ahmet Yılmaz", "target": "queue/201"}, {"target": "queue/202"}
 KNOWN, STRANGER = "05301234567", "05550000001"
@@ -190,8 +189,7 @@ def test_the_proxy_is_played_as_it_is_shown(tmp_path: Path) -> None:
 
 
 async def test_a_number_is_erased_as_it_is_shown(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     admin = tomls("Erasing a number")[0].replace("9090", str(port))
     snapshot = tomls("Snapshot")[0].replace("/var/lib/tanima/", "")
     file = deployed(tmp_path, admin, snapshot)
