@@ -50,8 +50,8 @@ PASSWORD = "s3cr3t-password-of-the-crm"
 SECRETS = (TOKEN, PASSWORD)
 
 
-def head(*, deadline: float = 1.5, more: str = "") -> str:
-    """Return a TOML without its sources."""
+def head(*, deadline: float = 15, more: str = "") -> str:
+    """Return a TOML without its sources. There is time for everything, unless the test is about time."""
     return f"""
 [switch]
 deadline = {deadline}
@@ -83,7 +83,7 @@ target = "queue/203"
 """
 
 
-def source(adapter: str, options: str, limits: str = "timeout = 0.5\nattempts = 1") -> str:
+def source(adapter: str, options: str, limits: str = "timeout = 10\nattempts = 1") -> str:
     return f'\n[[sources]]\nname = "crm"\nadapter = "{adapter}"\n{limits}\n[sources.options]\n{options}\n'
 
 

@@ -45,7 +45,7 @@ def toml(url: str, *, more: str = "", dialogue: str = "", switch: str = "") -> s
     return f"""
 [switch]
 default = "queue/200"
-deadline = 5
+deadline = 28
 {switch}
 
 [routing]
@@ -74,7 +74,7 @@ attempts = 3
 [[sources]]
 name = "by phone"
 adapter = "rest"
-timeout = 4
+timeout = 25
 [sources.options]
 {options}
 query = {{ phone = "{{national}}" }}
@@ -84,7 +84,7 @@ numbers = "phone"
 name = "by customer number"
 adapter = "rest"
 by = "customer_number"
-timeout = 4
+timeout = 25
 [sources.options]
 {options}
 query = {{ number = "{{customer_number}}" }}

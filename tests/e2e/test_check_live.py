@@ -50,6 +50,7 @@ target = "user/{{extension}}"
 [[sources]]
 name = "crm"
 adapter = "sql"
+timeout = 15
 [sources.options]
 url = "{url}"
 {f'password = "{password}"' if password else ""}
@@ -59,6 +60,7 @@ statement = "{find}"
 name = "agents"
 adapter = "sql"
 role = "enrich"
+timeout = 15
 [sources.options]
 url = "{url}"
 {f'password = "{password}"' if password else ""}

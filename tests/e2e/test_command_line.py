@@ -24,7 +24,7 @@ from tests.e2e.people import (
     sqlite_options,
     static_options,
 )
-from tests.e2e.running import TANIMA, clean_environment, run
+from tests.e2e.running import PATIENCE, TANIMA, clean_environment, run
 
 HOURS = """
 [[rules]]
@@ -41,6 +41,8 @@ zone = "Europe/Istanbul"
 holidays = "TR"
 """
 OPEN = "2026-11-23T14:00"
+SHOWN = r"\rasking the sources \.\.\. \d s"
+"""At a terminal, after a second or some"""
 
 
 @pytest.fixture
@@ -235,7 +237,7 @@ async def test_a_reader_who_leaves_early_gets_no_traceback(config: Path) -> None
     process = await asyncio.create_subprocess_shell(
         shell, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=clean_environment()
     )
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert err == b""
 
 
@@ -254,7 +256,7 @@ class AtTerminal:
         process = await asyncio.create_subprocess_exec(
             *TANIMA, *self.arguments, stdout=asyncio.subprocess.PIPE, stderr=self.theirs, env=clean_environment()
         )
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
         os.close(self.theirs)
         seen = b""
         try:
@@ -274,7 +276,7 @@ async def test_who_waits_longer_than_a_second_sees_that_something_goes_on(tmp_pa
             head(deadline=1.6) + source("rest", rest_options(crm.url), "timeout = 5\nattempts = 1"), encoding="utf-8"
         )
         out, seen = await AtTerminal("route", "05325550001", "--config", str(config)).run()
-    assert "\rasking the sources ... 1 s" in seen
+    assert re.search(SHOWN, seen)
     assert seen.endswith("\r\n")
     assert "Decision  queue/200, because the CRM could not be asked (no answer within 1.6 s)" in out
 
@@ -297,7 +299,7 @@ async def test_sources_that_take_their_time_are_shown_to_be_asked(tmp_path: Path
         started = time.monotonic()
         out, seen = await AtTerminal("sources", "--config", str(config)).run()
     assert time.monotonic() - started > 1.3
-    assert "\rasking the sources ... 1 s" in seen
+    assert re.search(SHOWN, seen)
     assert out.startswith("crm: answers (")
 
 

@@ -10,12 +10,12 @@ import pytest
 from proxy.testing import HttpCrm, Request
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source
-from tests.e2e.running import Serving, answers_in
+from tests.e2e.running import PATIENCE, Serving, answers_in
 
 CROWD = 1000
 KNOWN = PEOPLE[0].number
 REQUEST = b"GET /musteri.json?telefon=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-LIMITS = "timeout = 15\nattempts = 1\nconcurrency = 2000"
+LIMITS = "timeout = 25\nattempts = 1\nconcurrency = 2000"
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -52,7 +52,7 @@ async def crm() -> AsyncIterator[HttpCrm]:
 def server(serve: Serve, crm: HttpCrm) -> Iterator[Serving]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
-    toml = head(deadline=20) + source("rest", rest_options(crm.url), LIMITS)
+    toml = head(deadline=30) + source("rest", rest_options(crm.url), LIMITS)
     with serve(toml) as serving:
         yield serving
 
@@ -67,7 +67,7 @@ async def ask(port: int, number: bytes) -> Connection:
 async def hear(connection: Connection) -> object:
     """Return the answer on a connection, which the server closes after it."""
     reader, writer = connection
-    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), 20))
+    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
     writer.close()
     assert status == 200
     return json.loads(body)
@@ -160,7 +160,7 @@ async def test_a_thousand_calls_of_a_thousand_numbers_get_their_own_answers(
         }
 
     async with HttpCrm(somebody) as crm:
-        with serve(head(deadline=20) + source("rest", rest_options(crm.url), LIMITS)) as serving:
+        with serve(head(deadline=30) + source("rest", rest_options(crm.url), LIMITS)) as serving:
             started = asyncio.get_running_loop().time()
             numbers = [b"0532556%04d" % place for place in range(CROWD)]
             crowd = await asyncio.gather(*(ask(serving.port, number) for number in numbers))

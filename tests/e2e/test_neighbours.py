@@ -101,7 +101,7 @@ def port() -> int:
 def serving(serve: Serve, port: int, request: pytest.FixtureRequest) -> Iterator[Serving]:
     options = OPTIONS.format(url=f"http://127.0.0.1:{port}", at_once=request.param)
     not_kept = "\n[cache]\nttl = 0.001\nnegative_ttl = 0.001\nstale = 0\n"
-    limits = "timeout = 1.2\nattempts = 1\nbreaker_failures = 1000"
+    limits = "timeout = 10\nattempts = 1\nbreaker_failures = 1000"
     with serve(head(more=not_kept) + source("rest", options, limits)) as serving:
         yield serving
 

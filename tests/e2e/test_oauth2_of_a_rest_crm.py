@@ -12,13 +12,13 @@ import pytest
 from tests.adapters.oauth_crm import CLIENT, FIRST_REFRESH_TOKEN, SECRET, OAuthCrm, credentials_in, name_of, says
 from tests.e2e.conftest import Serve
 from tests.e2e.people import head, source
-from tests.e2e.running import Answer, Serving, answers_in, call, run
+from tests.e2e.running import PATIENCE, Answer, Serving, answers_in, call, run
 
 CROWD = 1000
 REQUEST = b"GET /musteri.json?telefon=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-LIMITS = "timeout = 15\nattempts = 1\nconcurrency = 2000"
-SOON = 10.0
-"""Seconds; wide, as the machine that runs this has other work too."""
+LIMITS = "timeout = 25\nattempts = 1\nconcurrency = 2000"
+SOON = 25.0
+"""Seconds; wide, as the machine that runs this has other work too; a token for each call would take 200"""
 
 CALLS_PER_SECOND = 60
 LOAD = 7.0
@@ -53,7 +53,7 @@ async def crm() -> AsyncIterator[OAuthCrm]:
 def toml(crm: OAuthCrm) -> str:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
-    return head(deadline=20) + source("rest", options(crm), LIMITS)
+    return head(deadline=30) + source("rest", options(crm), LIMITS)
 
 
 def number_of(place: int) -> str:
@@ -68,7 +68,7 @@ async def ask(port: int, place: int) -> object:
     """Call on a connection of one's own, and return what is answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST % number_of(place).encode())
-    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), 20))
+    ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
     writer.close()
     assert status == 200
     return json.loads(body)
@@ -113,7 +113,7 @@ async def test_tokens_that_end_under_load_cost_one_refresh_each_and_no_call(
         heard = await asyncio.gather(*calls)
         took = asyncio.get_running_loop().time() - started
     ended = int(took / (2 * 0.8 if is_told else 2))
-    assert abs(len(crm.token_requests) - (1 + ended)) <= 1
+    assert 2 < len(crm.token_requests) <= 2 + ended, "none while nobody calls, as where this process has stood still"
     assert len(crm.token_requests) == crm.given
     assert not crm.is_broken_into
     slowest = max(answer.seconds for answer in heard)

@@ -23,7 +23,7 @@ from tests.e2e.people import (
 from tests.e2e.running import call
 from tests.servers import Postgres
 
-LIMITS = "timeout = 1.4"
+LIMITS = "timeout = 7"
 
 SPELLINGS = (
     "05325550001",

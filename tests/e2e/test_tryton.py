@@ -15,7 +15,7 @@ import pytest
 from proxy.cli.init import recipes
 from tests.e2e.conftest import Serve
 from tests.e2e.people import PASSWORD, PEOPLE, STRANGER
-from tests.e2e.running import Answer, Serving, call, run
+from tests.e2e.running import SLACK, Answer, Serving, call, run
 from tests.tryton import Party, Tryton
 
 KNOWN, OTHER, GERMAN = PEOPLE[0].number, PEOPLE[1].number, PEOPLE[3].number
@@ -62,16 +62,16 @@ FORGOTTEN = f"DELETE FROM ir_session WHERE {OURS}"
 TOO_OLD = f"UPDATE ir_session SET create_date = '2020-02-02 02:02:02' WHERE {OURS}"
 CROWD = 100
 
-DEADLINE = 0.6
-BOUND = DEADLINE + 1.0
-"""Seconds. The promise is deadline + 0.2; the machine that runs this has other work too."""
+DEADLINE = 1.5
+"""Seconds"""
+BOUND = DEADLINE + SLACK
 
-RECOVERY = 20.0
+RECOVERY = 60.0
 """Seconds until the contact must be found again"""
 
 FORGETFUL = {"ttl          = 300": "ttl = 0.01\nstale = 0", "negative_ttl = 60": "negative_ttl = 0.01"}
-PATIENT = {"[switch]": "[switch]\ndeadline = 20", "timeout  = 1.2": "timeout = 15"}
-HURRIED = {"[switch]": f"[switch]\ndeadline = {DEADLINE}", "timeout  = 1.2": "timeout = 0.5", **FORGETFUL}
+PATIENT = {"[switch]": "[switch]\ndeadline = 30", "timeout  = 1.2": "timeout = 28"}
+HURRIED = {"[switch]": f"[switch]\ndeadline = {DEADLINE}", **FORGETFUL}
 
 Write = Callable[..., Path]
 ServeRecipe = Callable[..., Serving]
@@ -219,14 +219,14 @@ async def test_a_wrong_password_is_tried_once_and_keeps_nobody_waiting(
     serve_recipe: ServeRecipe, crm: Tryton, figure: Callable[[str], None]
 ) -> None:
     crm.add_user("locked_out", PASSWORD)
-    lasting = {**HURRIED, "timeout  = 1.2": "timeout = 15", '= "tanima"': '= "locked_out"'}
+    lasting = {**HURRIED, "timeout  = 1.2": "timeout = 28", '= "tanima"': '= "locked_out"'}
     with serve_recipe(lasting, password="misspelt") as serving:
         slowest = await is_answered_without_it(serving)
         crowd = await all_at_once(serving, *(f"0532557{place:04}" for place in range(20)))
         assert crowd == [{"target": "queue/200"}] * 20
         assert (await serving.line("source_failed"))["error"] == "the CRM refuses our credentials (401)"
     assert refusals(crm, "locked_out") == 1
-    figure(f"Tryton, wrong password: slowest {slowest * 1000:.0f} ms (deadline 600 ms), tried once in 23 calls")
+    figure(f"Tryton, wrong password: slowest {slowest * 1000:.0f} ms (deadline {DEADLINE} s), tried once in 23 calls")
 
 
 @pytest.mark.parametrize("fault", ["frozen", "killed"])
@@ -237,11 +237,12 @@ async def test_calls_are_answered_in_time_without_it_and_it_is_found_again(
     before = log_ins(crm)
     async with troubled(crm, fault):
         slowest = await is_answered_without_it(in_a_hurry)
+        await in_a_hurry.line("source_failed")
         error = in_a_hurry.lines("source_failed")[-1]["error"]
     back = await is_found_again(in_a_hurry)
     assert log_ins(crm) == before, "the session goes on"
     figure(
-        f"Tryton {fault}: slowest {slowest * 1000:.0f} ms (deadline 600 ms), {error!r};"
+        f"Tryton {fault}: slowest {slowest * 1000:.0f} ms (deadline {DEADLINE} s), {error!r};"
         f" contact again after {back:.2f} s"
     )
 

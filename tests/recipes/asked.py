@@ -39,9 +39,15 @@ NOBODY = "05550000000"
 
 
 def written(recipe: str, folder: Path, settings: Mapping[str, str]) -> Path:
-    """Write a recipe with other values for some settings, each in TOML, and the password that it reads from a file."""
+    """Write a recipe with other values for some settings, each in TOML, and the password that it reads from a file.
+
+    There is time for everything: what the recipe says of that is tried in test_recipes.py.
+    """
     file = folder / "config.toml"
     assert main(["init", "--recipe", recipe, str(file)]) == 0
+    text = re.sub(r"^timeout *=.*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^(\[\[sources\]\].*)$", r"\1\ntimeout = 28", text, flags=re.MULTILINE)
+    file.write_text(re.sub(r"^\[switch\]$", "[switch]\ndeadline = 30", text, flags=re.MULTILINE), encoding="utf-8")
     (folder / "crm.password").write_text("secret\n", encoding="ascii")
     change(file, settings)
     return file
