@@ -7,6 +7,9 @@ from typing import Any
 
 from proxy.adapter import Adapter, AdapterConfig, AdapterError, Contact, PhoneNumber, Unavailable
 
+TOO_LONG = 10
+"""Seconds; more than an answer may take on a machine that is busy"""
+
 
 class Panic(BaseException):
     """Such as extension modules written in Rust raise."""
@@ -17,7 +20,7 @@ async def hang() -> object:
 
 
 async def hang_and_ignore_cancellation() -> object:
-    until = time.monotonic() + 3
+    until = time.monotonic() + TOO_LONG
     while (left := until - time.monotonic()) > 0:
         try:
             await asyncio.sleep(left)
@@ -27,7 +30,7 @@ async def hang_and_ignore_cancellation() -> object:
 
 
 async def block_a_thread() -> object:
-    await asyncio.to_thread(time.sleep, 2)
+    await asyncio.to_thread(time.sleep, TOO_LONG)
     return Contact("Örnek Geç Gelen")
 
 

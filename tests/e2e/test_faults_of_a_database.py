@@ -1,6 +1,7 @@
 """A database that is down, frozen or changed costs nobody a call, and is found again when it is back."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,18 +13,18 @@ import pytest
 from proxy.detached import detach
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, FAULTS_RULE, PEOPLE, head, source
-from tests.e2e.running import Answer, Serving, call
+from tests.e2e.running import PATIENCE, SLACK, Answer, Serving, all_is_read, answered_for, answers_in, call
 from tests.troubled import FAULTS, KINDS, SERVERS, SLOW, Database, ServersDatabase, SqliteFile, filled
 
-DEADLINE = 0.6
-BOUND = DEADLINE + 1.0
-"""Seconds. The promise is deadline + 0.2; the machine that runs this has other work too."""
+DEADLINE, TIMEOUT = 0.6, 0.4
+"""Seconds"""
+BOUND = DEADLINE + SLACK
 
 TTL = 0.01
 TOML = head(deadline=DEADLINE, more=FAULTS_RULE) + f"[cache]\nttl = {TTL}\nnegative_ttl = {TTL}\nstale = 0\n"
 KNOWN, GERMAN = PEOPLE[0].number, PEOPLE[3].number
-RECOVERY = 10.0
-"""Seconds until the contact must be found again"""
+RECOVERY = 30.0
+"""Seconds until the contact must be found again; 10 are promised, which `make chaos` holds servers to"""
 
 Troubled = tuple[Database, Serving]
 
@@ -56,7 +57,7 @@ async def is_found_again(serving: Serving) -> float:
 
 
 def toml(database: Database) -> str:
-    return TOML + source("sql", database.options(), "timeout = 0.4")
+    return TOML + source("sql", database.options(), f"timeout = {TIMEOUT}")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ async def test_calls_are_answered_in_time_and_the_contact_is_soon_found_again(
     await is_found_again(serving)
     async with database.fault(fault):
         slowest = await is_answered_without_it(serving)
+        await serving.line("source_failed")
         error = serving.lines("source_failed")[-1]["error"]
     back = await is_found_again(serving)
     figure(
@@ -99,10 +101,20 @@ async def test_calls_are_answered_in_time_and_the_contact_is_soon_found_again(
 async def test_other_callers_keep_all_connections_busy(troubled: Troubled, figure: Callable[[str], None]) -> None:
     database, serving = troubled
     await is_found_again(serving)
-    others = [detach(call(serving, SLOW % n)) for n in range(20)]
-    await asyncio.sleep(0.1)
+    heard, are_over = list[Answer](), False
+
+    async def keep_calling(number: str) -> None:
+        while not are_over:
+            heard.append(await call(serving, number))
+
+    others = [detach(keep_calling(SLOW % n)) for n in range(20)]
+    began = time.monotonic()
+    while (await call(serving, KNOWN)).target != "queue/200":
+        assert time.monotonic() - began < RECOVERY
     slowest = await is_answered_without_it(serving)
-    slowest = max(slowest, slowest_of(await asyncio.gather(*others), ["queue/200"] * 20))
+    are_over = True
+    await asyncio.gather(*others)
+    slowest = max(slowest, slowest_of(heard, ["queue/200"] * len(heard)))
     back = await is_found_again(serving)
     figure(
         f"{database.name} busy with 20 other callers: slowest {slowest * 1000:.0f} ms (deadline 600 ms);"
@@ -114,13 +126,17 @@ async def test_other_callers_keep_all_connections_busy(troubled: Troubled, figur
 async def test_connections_are_ended(troubled: Troubled, figure: Callable[[str], None]) -> None:
     database, serving = troubled
     assert isinstance(database, ServersDatabase)
-    await is_found_again(serving)
-    database.kill()
-    idle = await call(serving, KNOWN)
+
+    async def asked_on_a_dead_connection() -> Answer:
+        await is_found_again(serving)
+        await asyncio.to_thread(database.kill)  # MariaDB takes seconds for it at times
+        return await call(serving, KNOWN)
+
+    idle = await answered_for(asked_on_a_dead_connection, EXPECTED[KNOWN], TIMEOUT)
     assert idle.said == EXPECTED[KNOWN]
     others = [detach(call(serving, SLOW % n)) for n in range(3)]
     await asyncio.sleep(0.2)
-    await asyncio.to_thread(database.kill)  # MariaDB takes seconds for it at times
+    await asyncio.to_thread(database.kill)
     slowest = slowest_of(await asyncio.gather(*others), ["queue/200"] * 3)
     back = await is_found_again(serving)
     figure(
@@ -152,15 +168,20 @@ async def test_stopping_waits_for_no_statement(
     database = filled(kind, request, tmp_path)
     serving = serve(toml(database))
     try:
-        others = [detach(call(serving, SLOW % n)) for n in range(10)]
-        await asyncio.sleep(0.3)
+        others = [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(10)]
+        for n, (_, writer) in enumerate(others):
+            writer.write(f"GET /musteri.json?telefon={SLOW % n} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await all_is_read(serving.port, 0)
     finally:
         started = time.monotonic()
         code = await asyncio.to_thread(serving.stop)
     took = time.monotonic() - started
-    slowest_of(await asyncio.gather(*others), ["queue/200"] * 10)
+    for reader, writer in others:
+        ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
+        writer.close()
+        assert (status, json.loads(body)) == (200, {"target": "queue/200"})
     assert code == 0
-    assert took < BOUND + 1
+    assert took < 4.5, "the deadline and a second are promised; the statements take five seconds or more"
     figure(f"{database.name} busy, and SIGTERM: all answered, exit code 0 after {took:.2f} s (deadline 600 ms)")
 
 
