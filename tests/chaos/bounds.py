@@ -8,7 +8,7 @@ from itertools import islice
 from proxy.testing.behaviours import hangs
 from tests.chaos.load import Switch, bad_ones, garbage, number, pour, question
 from tests.chaos.restart import a_restart_keeps_contacts, with_snapshot
-from tests.chaos.world import Process, Seen, World, crm, over_http, reasons, toml
+from tests.chaos.world import Process, Seen, World, crm, over_http, reasons, toml, until
 from tests.e2e.people import source
 
 GROWTH = 10.0
@@ -30,8 +30,9 @@ async def garbage_reaches_no_crm(world: World) -> Seen:
         world.tell(f"{wanted} garbage numbers, for {seconds:g} s at the most")
         sent, good = await pour(serving.port, islice(texts, wanted - warm), seconds)
         took, growth = time.monotonic() - began, process.memory - before
-        counted = reasons(serving)
         sent, good = sent + warm, good + warm
+        await until(lambda: reasons(serving).total() >= sent)  # lines are written after the answers
+        counted = reasons(serving)
         seen.figure(f"{good} answers to {sent} garbage numbers, {sent / took:.0f}/s; {len(asked.requests)} lookups")
         seen.figure(f"memory {before:.0f} MB, then {growth:+.1f} MB")
         if sent < wanted:
@@ -109,6 +110,7 @@ async def _of_the_limiter(world: World, seen: Seen) -> None:
             growth = process.memory - before
             one = [question(number(1)).replace(b"Host: x", b"Host: x\r\nX-Forwarded-For: 10.255.0.1")] * 50
             await pour(serving.port, one, lines=1)
+            await until(lambda: reasons(serving).total() >= first + second + len(one))
             counted: Counter[str] = reasons(serving)
     seen.figure(f"{many} addresses: {growth:+.1f} MB in their second half")
     seen.must(good + better == first + second, "calls without a good answer")

@@ -32,7 +32,7 @@ async def a_change_costs_no_call(world: World) -> Seen:
         old.behaviour = answers_late(b'{"items": []}', seconds=0.2)
         folder = world.new_folder()
         file = folder / "config.toml"
-        good = toml(over_http(old.port), cache="negative_ttl = 0.01")
+        good = toml(over_http(old.port, "timeout = 10\nattempts = 1"), deadline=15, cache="negative_ttl = 0.01")
         async with world.serve(good, folder=folder) as serving, Switch(serving.port) as switch:
             is_over = False
 
@@ -44,7 +44,8 @@ async def a_change_costs_no_call(world: World) -> Seen:
 
             calling = detach(go_on())
             try:
-                await _broken_ones(serving, file, good, seen)
+                at_once = 1 if world.scale.slack == 0 else 3
+                await _broken_ones(serving, file, good, seen, at_once)
                 changed = good.replace('"queue/202"', '"queue/203"')
                 took = await _live(switch, file, changed, "queue/203")
                 seen.figure(f"the file changed: live after {took:.2f} s")
@@ -71,8 +72,11 @@ async def a_change_costs_no_call(world: World) -> Seen:
     return seen
 
 
-async def _broken_ones(serving: Serving, file: Path, good: str, seen: Seen) -> None:
-    """Break the file twice, and ask for it to be read four times in all: two different reasons are told."""
+async def _broken_ones(serving: Serving, file: Path, good: str, seen: Seen, at_once: int) -> None:
+    """Break the file twice, and ask for it to be read four times in all: two different reasons are told.
+
+    Where it takes long until a signal is noticed, so many of these may be one.
+    """
     write(file, good.replace("[switch]", "[swich]"))
     await until(lambda: len(serving.lines("reload_refused")) == 1)
     for _ in range(2):
@@ -83,7 +87,7 @@ async def _broken_ones(serving: Serving, file: Path, good: str, seen: Seen) -> N
     await until(lambda: len(serving.lines("reload_refused")) == 2)
     count = serving.lines("reload_refused")[-1]["count"]
     seen.figure(f"{count} refusals, told for 2 reasons")
-    seen.must(count == 4, f"4 refusals are counted as {count}")
+    seen.must(5 - at_once <= count <= 4, f"4 refusals are counted as {count}")
     seen.must(not serving.lines("reloaded"), "a broken configuration was taken")
 
 
@@ -110,7 +114,7 @@ async def a_number_is_forgotten(world: World) -> Seen:
     async with crm() as asked:
         cache = f'ttl = 3600\nsnapshot = "{FILE}"\nsnapshot_key = "{TOKEN}"\nsnapshot_every = 3600'
         admin = f'\n[admin]\nlisten = "127.0.0.1:{port}"\n'
-        text = toml(over_http(asked.port, "timeout = 5\nattempts = 1"), deadline=6, cache=cache, more=admin)
+        text = toml(over_http(asked.port, "timeout = 28\nattempts = 1"), deadline=30, cache=cache, more=admin)
         folder = world.new_folder()
         with _killed(world.start(text, folder=folder)) as serving:
             async with Switch(serving.port) as switch:

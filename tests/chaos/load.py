@@ -101,6 +101,11 @@ class Switch:
         """How many connections it has."""
         return len(self._lines)
 
+    @property
+    def under_way(self) -> int:
+        """How many calls are sent, and not answered yet."""
+        return sum(line.is_asked for line in self._lines)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -176,6 +181,11 @@ class _Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer is waited for."""
+        return self._answer is not None and not self._answer.done()
 
     def ask(self, packet: bytes) -> "asyncio.Future[bytes]":
         self._answer = asyncio.get_running_loop().create_future()

@@ -1,21 +1,20 @@
 """P5, P6: more calls than there is room for, and the end of the server."""
 
 import asyncio
-import json
 import time
 
 from proxy.detached import detach
-from proxy.testing import Request
-from proxy.testing.behaviours import answers_late, hangs
+from proxy.testing.behaviours import hangs
 from tests.chaos.load import Switch, bad_ones, in_ms, number, slowest
-from tests.chaos.world import DEFAULT, KNOWN, Seen, World, crm, knows_everybody, over_http, reasons, toml, until
+from tests.chaos.sparing import Gate, is_well
+from tests.chaos.world import DEFAULT, KNOWN, Seen, World, crm, over_http, reasons, toml, until
 from tests.e2e.people import source
+from tests.e2e.running import all_is_read
 
 AT_ONCE = 0.3
 """Seconds; the deadline is far behind"""
 
 CALLER = "05325550001"
-ASKED = Request("GET", f"/contacts?phone=%2B9{CALLER}", {}, b"")
 
 IN_A_THREAD = """
 import asyncio, time
@@ -72,27 +71,31 @@ async def too_many_calls_do_not_queue(world: World) -> Seen:
 
 async def the_end_costs_nobody_a_call(world: World) -> Seen:
     """P6."""
-    seen, deadline = Seen(), 1.0
-    late = answers_late(json.dumps(knows_everybody(ASKED)).encode(), seconds=0.5)
-    ways = (("threads that hang", None), ("a CRM that hangs", hangs), ("a CRM that takes its time", late))
+    seen, deadline, many = Seen(), 2.5, 50
+    ways = (("threads that hang", None), ("a CRM that hangs", hangs), ("a CRM that takes its time", is_well))
     for name, way in ways:
         async with crm() as asked:
-            asked.behaviour = way
+            gate = Gate(way or hangs)
+            asked.behaviour = gate.behave
             with world.adapter_of_ones_own(IN_A_THREAD) as folder:
                 sources = over_http(asked.port, "timeout = 5") if way else source("own:Hung", "", "timeout = 5")
                 serving = world.start(toml(sources, deadline=deadline), folder=folder)
             async with Switch(serving.port) as switch:
-                calls = detach(switch.at_once([CALLER] * 50))
+                calls = detach(switch.at_once([CALLER] * many))
+                await until(lambda: switch.under_way == many)
+                await all_is_read(serving.port, many)
+                began = time.monotonic()
+                ending = detach(asyncio.to_thread(serving.stop))
                 await asyncio.sleep(0.25)
                 seen.must(not calls.done(), f"{name}: the calls are not under way")
-                began = time.monotonic()
-                code = await asyncio.to_thread(serving.stop)
+                gate.open.set()
+                code = await ending
                 took = time.monotonic() - began
                 heard = await calls
         bound = deadline + 1 + world.scale.slack
         seen.figure(f"{name}: {len(heard) - bad_ones(heard)} of {len(heard)} answered, ended after {took:.2f} s")
         seen.must(bad_ones(heard) == 0, f"{name}: {bad_ones(heard)} calls without an answer")
-        expected = KNOWN if way is late else DEFAULT
+        expected = KNOWN if way is is_well else DEFAULT
         seen.must(all(one.said == expected for one in heard), f"{name}: not all got the answer that they must")
         seen.must(code == 0, f"{name}: exit code {code}")
         seen.must(took <= bound, f"{name}: it ended after {took:.2f} s")

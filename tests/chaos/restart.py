@@ -69,9 +69,9 @@ async def _killed_while_it_writes(world: World, folder: Path, entries: int, seen
         try:
             _is_whole(serving, entries, seen)
             await pour(serving.port, (question(number(place)) for place in range(place * 100, place * 100 + 50)))
-            new = 200_000 + place
+            new, before = 200_000 + place, (folder / FILE).stat().st_mtime_ns
             await pour(serving.port, [question(number(new))])  # something to write
-            temporary = await _until_another_file(folder, 1.0 + world.chance.random() * 0.5)
+            temporary = await _until_another_file(folder, before)
             seen.must(temporary is not None, "nothing is written")
         finally:
             serving.process.kill()
@@ -83,9 +83,9 @@ async def _killed_while_it_writes(world: World, folder: Path, entries: int, seen
     seen.must(not left, f"{len(left)} unfinished files are left")
 
 
-async def _until_another_file(folder: Path, patience: float) -> bool | None:
-    """Wait until there is a new snapshot or a part of one; True when it is only a part."""
-    before, until = (folder / FILE).stat().st_mtime_ns, time.monotonic() + patience + 3
+async def _until_another_file(folder: Path, before: int) -> bool | None:
+    """Wait until there is another snapshot than that of before, or a part of one; True when it is only a part."""
+    until = time.monotonic() + 20
     while time.monotonic() < until:
         if _unfinished(folder):
             return True
