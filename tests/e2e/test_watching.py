@@ -19,8 +19,8 @@ from tests.servers import free_port, until_open
 
 GOLD, SILVER, UNTIERED = (person.number for person in PEOPLE[:3])
 TOKEN, PUSH = "made-up-token-of-the-operator", "made-up-token-of-the-crm"
-SEEN_WITHIN = 5.0
-"""Seconds within which an operator sees that a CRM has died"""
+SEEN_WITHIN = 15.0
+"""Seconds within which an operator sees that a CRM has died, or is back, also on a machine that is busy"""
 
 
 class Operator:
@@ -61,8 +61,8 @@ async def within(seconds: float, comes_about: Callable[[], Awaitable[bool]]) -> 
 
 def toml(url: str, port: int) -> str:
     admin = f'\n[admin]\nlisten = "127.0.0.1:{port}"\ntoken = "{TOKEN}"\npush_token = "{PUSH}"\n'
-    limits = "timeout = 1\nattempts = 1\nbreaker_failures = 3\nbreaker_pause = 0.5"
-    return head(deadline=2, more=admin) + source("rest", rest_options(url), limits)
+    limits = "timeout = 10\nattempts = 1\nbreaker_failures = 3\nbreaker_pause = 4"
+    return head(more=admin) + source("rest", rest_options(url), limits)
 
 
 async def test_a_crm_that_dies_is_seen_within_seconds_and_so_is_that_it_is_back(serve: Serve, tmp_path: Path) -> None:

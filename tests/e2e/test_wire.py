@@ -21,12 +21,15 @@ from tests.e2e import managing
 from tests.e2e.conftest import Serve
 from tests.e2e.managing import Calls, Manager, told
 from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source, static_options
-from tests.e2e.running import PATIENCE, TANIMA, Serving, answers_in, run
+from tests.e2e.running import PATIENCE, TANIMA, Serving, all_is_read, answers_in, run
 from tests.servers import free_port, until_open
 
 MANY = 1000
 QUESTION = b"GET /musteri.json?telefon=05325550001 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 GREETED = EXPECTED[PEOPLE[0].number]
+
+AT_ONCE = 10.0
+"""Seconds; wide, as the machine has other work too: whoever waited for a connection would wait for 15 s"""
 
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -70,13 +73,18 @@ async def hang_up(peers: list[Peer]) -> None:
 
 
 async def open_ones(peers: list[Peer], fewer_than: int = 0) -> list[Peer]:
-    """Return those that the server has not closed, when they are so few at last, or after a while."""
-    for _ in range(100):
+    """Return those that the server has not closed, when they are so few at last; else after a while."""
+    until = time.monotonic() + (PATIENCE if fewer_than else 2)
+    while True:
         await asyncio.sleep(0.02)
-        there = [peer for peer in peers if not peer[1].transport.is_closing() and not peer[0].at_eof()]
-        if len(there) < fewer_than:
-            break
-    return there
+        there = [*filter(is_open, peers)]
+        if len(there) < fewer_than or time.monotonic() > until:
+            return there
+
+
+def is_open(peer: Peer) -> bool:
+    """Tell whether the server has not closed a connection."""
+    return not peer[1].transport.is_closing() and not peer[0].at_eof()
 
 
 # ---------------------------------------------------------------------------------------- crowds of the silent
@@ -89,7 +97,7 @@ async def test_a_thousand_idle_connections_keep_no_call_from_its_answer(
     took = [await ask(server.port) for _ in range(20)]
     there = await open_ones(peers, MANY)
     await hang_up(peers)
-    assert max(took) < 3
+    assert max(took) < AT_ONCE
     assert len(there) == MANY - 1, "one has made room, in which all the calls were answered"
     figure(f"{MANY} idle connections, which is all that there may be: slowest of 20 calls {max(took) * 1000:.0f} ms")
 
@@ -97,29 +105,26 @@ async def test_a_thousand_idle_connections_keep_no_call_from_its_answer(
 async def test_a_thousand_connections_with_a_byte_a_second_keep_no_call_from_its_answer_and_end_after_15_s(
     server: Serving, figure: Callable[[str], None]
 ) -> None:
-    peers = await connected(server.port, MANY, b"GET /musteri.json HTTP/1.1\r\nX: ")
-    began, took = time.perf_counter(), []
-    while time.perf_counter() - began < 10:
-        for _, writer in peers:
-            if not writer.transport.is_closing():
-                writer.write(b"x")
+    slow = b"GET /musteri.json HTTP/1.1\r\nX: "
+    there = [(time.perf_counter(), (await connected(server.port, 1, slow))[0]) for _ in range(MANY)]
+    peers, began, took, lasted = [peer for _, peer in there], time.perf_counter(), [], []
+    while there and time.perf_counter() - began < PATIENCE:
+        for _, (_, writer) in there:
+            writer.write(b"x")
         for _ in range(5):
             took.append(await ask(server.port))
             await asyncio.sleep(0.2)
-    assert len(await open_ones(peers)) > MANY // 2, "the bytes are no reason to hang up"
-    while time.perf_counter() - began < 30 and await open_ones(peers, 1):
-        for _, writer in peers:
-            if not writer.transport.is_closing():
-                writer.write(b"x")
-    lasted = time.perf_counter() - began
-    there = await open_ones(peers, 1)
+        lasted += [time.perf_counter() - opened for opened, peer in there if not is_open(peer)]
+        there = [(opened, peer) for opened, peer in there if is_open(peer)]
     await hang_up(peers)
-    assert max(took) < 3
-    assert not there, "nor to wait for ever"
-    assert lasted < 25
+    assert max(took) < AT_ONCE
+    assert not there, "the bytes are no reason to wait for ever"
+    _, *others = sorted(lasted)  # one has made room for the calls
+    assert others[0] >= 15, "nor to hang up before"
+    assert others[-1] < 30
     figure(
         f"{MANY} connections with a byte a second: slowest of {len(took)} calls {max(took) * 1000:.0f} ms; "
-        f"all were closed {lasted:.0f} s after the last was opened"
+        f"they were closed after {others[0]:.0f} to {others[-1]:.0f} s"
     )
 
 
@@ -163,12 +168,12 @@ async def crm() -> AsyncIterator[HttpCrm]:
 async def test_calls_that_are_being_answered_are_not_closed_for_further_ones(serve: Serve, crm: HttpCrm) -> None:
     gate = Gate()
     crm.behaviour = gate.behave
-    toml = CAPPED.replace("deadline = 1.5", "deadline = 20") + source("rest", rest_options(crm.url), "timeout = 15")
+    toml = CAPPED.replace("deadline = 15", "deadline = 30") + source("rest", rest_options(crm.url), "timeout = 28")
     with serve(toml) as serving:
         calling = await connected(serving.port, 20, QUESTION)
         while not gate.asked:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.5)  # all of them are being answered, not only the one whose lookup that is
+        await all_is_read(serving.port, 20)  # all of them are being answered, not only the one whose lookup that is
         further = await connected(serving.port, 30, QUESTION)
         assert await open_ones(further, 1) == []
         assert len(await open_ones(calling)) == 20
@@ -184,7 +189,7 @@ async def test_calls_that_are_being_answered_are_not_closed_for_further_ones(ser
 async def test_who_asks_much_at_once_makes_room_for_calls(serve: Serve, crm: HttpCrm) -> None:
     gate = Gate()
     crm.behaviour = gate.behave
-    toml = CAPPED.replace("deadline = 1.5", "deadline = 20") + source("rest", rest_options(crm.url), "timeout = 15")
+    toml = CAPPED.replace("deadline = 15", "deadline = 30") + source("rest", rest_options(crm.url), "timeout = 28")
     with serve(toml) as serving:
         pipelining = await connected(serving.port, 20, QUESTION.replace(b"Connection: close\r\n", b"") * 100)
         while not gate.asked:  # noqa: ASYNC110 - another process
@@ -193,7 +198,7 @@ async def test_who_asks_much_at_once_makes_room_for_calls(serve: Serve, crm: Htt
         for _ in range(30):
             status, said, took = await managing.ask(serving.port, withheld)
             assert (status, said) == (200, {"target": "ivr/10"})
-            assert took < 3
+            assert took < AT_ONCE
         await hang_up(pipelining)
         gate.open.set()
         await ask(serving.port)
@@ -318,8 +323,7 @@ async def test_with_a_socket_that_is_handed_over_no_call_is_refused_while_server
 async def test_without_it_calls_are_refused_until_the_next_server_listens(
     config: Path, log: Path, figure: Callable[[str], None]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with Manager(None, port, config, log) as manager:
         killed, stopped, _ = await ends_and_beginnings(manager, port)
     assert killed["refused"] > 0

@@ -20,7 +20,7 @@ from proxy.deployment import snapshot_of
 from proxy.snapshot import Caps
 from proxy.testing import HttpCrm, Request
 from tests.e2e.people import EXPECTED, PEOPLE, STRANGER, answer_of_the_crm, head, rest_options, source, static_options
-from tests.e2e.running import PATIENCE, Serving, answers_in, call, run
+from tests.e2e.running import PATIENCE, Serving, all_is_read, answers_in, call, run
 from tests.servers import free_port
 
 KEY = "made-up-key-of-the-snapshot"
@@ -62,11 +62,10 @@ class Operator:
 
     async def until(self, name: str, value: float) -> None:
         """Wait until a metric has a value; workers tell theirs every now and then."""
-        for _ in range(100):
-            if (found := await self.metric(name)) == value:
-                return
+        until = time.monotonic() + PATIENCE
+        while (found := await self.metric(name)) != value:
+            assert time.monotonic() < until, f"{name} is {found}, not {value}"
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{name} is {found}, not {value}")
 
     async def post(self, path: str, **body: object) -> Any:
         async with aiohttp.ClientSession() as session, session.post(self._url + path, json=body) as response:
@@ -171,21 +170,22 @@ async def test_sigterm_ends_all_and_the_calls_in_flight_are_answered(
 
     async with HttpCrm(answer_of_the_crm) as crm:
         crm.behaviour = behave
-        text = toml(source("rest", rest_options(crm.url), "timeout = 1.4"), free_port())
+        text = toml(source("rest", rest_options(crm.url)), free_port())
         with serve_by_two(start, tmp_path / "config.toml", text) as serving:
-            calls = [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(12)]
+            calls = [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(20)]
             for _, writer in calls:
                 writer.write(REQUEST)
             for _ in range(2):  # each worker asks once
-                await reached.acquire()
+                await asyncio.wait_for(reached.acquire(), PATIENCE)
+            await all_is_read(serving.port, len(calls))
             serving.process.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.2)
             may_answer.set()
             for reader, writer in calls:
-                ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), 5))
+                ((status, _, body),) = answers_in(await asyncio.wait_for(reader.read(), PATIENCE))
                 assert (status, json.loads(body)) == (200, EXPECTED[NUMBER])
                 writer.close()
-            assert await asyncio.to_thread(serving.process.wait, 5) == 0
+            assert await asyncio.to_thread(serving.process.wait, PATIENCE) == 0
         assert not [*filter(is_there, processes(serving))]
 
 
