@@ -20,6 +20,7 @@ from proxy.testing import HttpCrm, phone
 from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, answer_of_the_crm, head, rest_options, source
 from tests.e2e.running import PATIENCE, Answer, Serving, call, run
+from tests.servers import free_port
 
 KEY = "made-up-key-of-the-snapshot"
 DEFAULT = {"target": "queue/200"}
@@ -64,17 +65,18 @@ async def test_all_who_are_known_keep_their_name_and_target_over_a_restart(serve
 
 
 async def test_the_time_in_which_it_did_not_run_counts(serve: Serve, tmp_path: Path) -> None:
-    cache = "ttl = 2\nstale = 8"
+    long, short = "ttl = 4\nstale = 600", "ttl = 3\nstale = 1"
+    (tmp_path / "short").mkdir()
     async with HttpCrm(answer_of_the_crm) as crm:
-        await known_to(serve, crm, tmp_path, cache)
-    await asyncio.sleep(2.1)
-    with serve(toml(crm.url, cache), folder=tmp_path) as serving:
+        await known_to(serve, crm, tmp_path, long)
+        await known_to(serve, crm, tmp_path / "short", short)
+    await asyncio.sleep(4.1)
+    with serve(toml(crm.url, long), folder=tmp_path) as serving:
         assert (await call(serving, PEOPLE[0].number)).said == KNOWN[PEOPLE[0].number]
         assert (await serving.line("call"))["via"] == "stale"
-        await asyncio.sleep(8.1)
-        assert (await call(serving, PEOPLE[0].number)).said == DEFAULT
-    with serve(toml(crm.url, cache), folder=tmp_path) as serving:
+    with serve(toml(crm.url, short), folder=tmp_path / "short") as serving:
         assert [line["entries"] for line in serving.lines("snapshot_read")] == [0]
+        assert (await call(serving, PEOPLE[0].number)).said == DEFAULT
 
 
 async def test_a_server_that_was_killed_leaves_the_last_that_it_wrote(serve: Serve, tmp_path: Path) -> None:
@@ -173,8 +175,7 @@ async def test_a_number_that_is_erased_when_no_server_runs_does_not_come_back(se
 
 
 async def test_a_number_that_a_running_server_erases_is_in_the_file_no_more(serve: Serve, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        admin = f'\n[admin]\nlisten = "127.0.0.1:{free.getsockname()[1]}"\n'
+    admin = f'\n[admin]\nlisten = "127.0.0.1:{free_port()}"\n'
     gone, *others = PEOPLE
     async with HttpCrm(answer_of_the_crm) as crm:
         await known_to(serve, crm, tmp_path, more=admin)
