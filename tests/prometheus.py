@@ -24,7 +24,7 @@ REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 class Prometheus:
     """A server with the `configuration`, a file in whose folder it keeps what it has scraped."""
 
-    patience = 20.0
+    patience = 60.0
     """Seconds until it must answer"""
 
     def __init__(self, programs: Path, configuration: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from proxy.web.admin import AdminListener
 from tests.conftest import leave_out
@@ -17,6 +17,9 @@ from tests.operated import SampleOperated, answered, half_an_hour
 from tests.unit.web.listening import ListenerServer
 
 TOKEN = "made-up-token-of-the-operator"
+
+PATIENCE = 30_000
+"""Milliseconds until a test gives up on a page"""
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -51,6 +54,7 @@ class Seen:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """Start a browser."""
+    expect.set_options(timeout=PATIENCE)
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         leave_out("no chromium")
@@ -100,7 +104,7 @@ async def opened(chromium: Browser, **wishes: Any) -> BrowserContext:
     """Return a browser without cookies."""
     wishes = {"viewport": {"width": 1200, "height": 800}, "locale": "en-GB"} | wishes
     context = await chromium.new_context(**wishes)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     return context
 
 

@@ -15,13 +15,10 @@ from tests.servers import free_port, until_open
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SEEN_WITHIN = 5_000
-"""Milliseconds"""
-
 
 async def test_a_crm_that_dies_is_seen_within_seconds_and_so_is_that_it_is_back(page: Page, tmp_path: Path) -> None:
     port, gold = free_port(), PEOPLE[0].number
-    limits = "timeout = 1\nattempts = 1\nbreaker_failures = 3\nbreaker_pause = 0.5"
+    limits = "timeout = 10\nattempts = 1\nbreaker_failures = 3\nbreaker_pause = 0.5"
     file = tmp_path / "config.toml"
     async with HttpCrm(answer_of_the_crm) as crm:
         admin = f'\n[admin]\nlisten = "127.0.0.1:{port}"\n'
@@ -36,14 +33,14 @@ async def test_a_crm_that_dies_is_seen_within_seconds_and_so_is_that_it_is_back(
             crm.behaviour = answers(503)
             for index in range(4):
                 await call(serving, f"0533 555 01 {index:02}")
-            await expect(headline).to_have_text(re.compile("crm (is|was) left alone"), timeout=SEEN_WITHIN)
+            await expect(headline).to_have_text(re.compile("crm (is|was) left alone"))
             await expect(headline).to_contain_text("the CRM is out of service (503)")
             await expect(page.locator("#moving")).to_contain_text("CRM failed")
             crm.behaviour = None
             for index in range(20):
                 await call(serving, f"0533 555 02 {index:02}")
                 await page.wait_for_timeout(100)
-            await expect(headline).not_to_have_text(re.compile("crm (is|was) left alone"), timeout=SEEN_WITHIN)
+            await expect(headline).not_to_have_text(re.compile("crm (is|was) left alone"))
             await page.get_by_role("link", name="Test a number").click()
             await page.get_by_label("Number of the caller").fill(gold)
             await page.get_by_role("button", name="Test", exact=True).click()

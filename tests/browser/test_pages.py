@@ -63,9 +63,13 @@ async def test_the_results_of_forms(chromium: Browser, site: Site) -> None:
     await page.goto(f"{site.url}/cache")
     await page.get_by_label("Number", exact=True).fill("0530 123 45 67")
     await page.get_by_role("button", name="Look it up").click()
+    await expect(page.get_by_role("heading", level=2).first).to_have_text("+90 530 123 45 67")
+    await page.wait_for_load_state()
     assert await overhang(page) == 0
     assert await violations(page) == []
     await page.get_by_role("button", name="Erase …").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Are you sure?")
+    await page.wait_for_load_state()
     assert await overhang(page) == 0
     assert await violations(page) == []
     await page.goto(f"{site.guarded_url}/login")

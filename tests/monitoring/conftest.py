@@ -23,6 +23,8 @@ from tests.servers import free_port
 TOKEN, PUSH = "made-up-token-of-the-operator", "made-up-token-of-the-crm"
 KNOWN = [f"0532555{number:04}" for number in range(30)]
 STRANGERS = [f"0533555{number:04}" for number in range(20)]
+HANGING = 3
+"""Callers who call while the CRM hangs"""
 
 
 @dataclass
@@ -53,7 +55,7 @@ def toml(crm: str, admin: int) -> str:
     return f"""
 [switch]
 default = "queue/200"
-deadline = 0.5
+deadline = 3
 
 [admin]
 listen = "127.0.0.1:{admin}"
@@ -72,7 +74,7 @@ target = "queue/201"
 [[sources]]
 name = "crm"
 adapter = "rest"
-timeout = 2
+timeout = 4
 attempts = 1
 breaker_failures = 8
 breaker_pause = 60
@@ -139,14 +141,19 @@ async def _watched(programs: Path, folder: Path) -> Seen:
 
 
 async def _fail(crm: HttpCrm, serving: Serving, admin: int) -> None:
-    """Have what is known asked for anew, and the CRM hang for three callers, and then fail for all."""
+    """Have what is known asked for anew, and the CRM hang for some callers, and then fail for all."""
     async with (
         aiohttp.ClientSession(headers={"X-Token": PUSH}) as session,
         session.post(f"http://127.0.0.1:{admin}/invalidate", json={"all": True}) as response,
     ):
         assert await response.json() == {"known": len(KNOWN)}
     crm.behaviour = hangs
-    await asyncio.gather(*(call(serving, number) for number in STRANGERS[:3]))
+
+    async def one_more(place: int) -> None:
+        await asyncio.sleep(place / 2)  # so that what holds a moment up holds up one of them
+        await call(serving, STRANGERS[place])
+
+    await asyncio.gather(*map(one_more, range(HANGING)))
     crm.behaviour = answers(500)
     for number in [*KNOWN, *STRANGERS]:
         await call(serving, number)
