@@ -29,9 +29,9 @@ KNOWN, UNKNOWN = EXPECTED[GONE], {"target": "queue/202"}
 REFUSED = "tanima: the server says: no token, or not the right one - allowed: Authorization: Bearer TOKEN\n"
 
 
-def toml(url: str, port: int, *, more: str = "", token: str = "", limits: str = "timeout = 20\nattempts = 1") -> str:
+def toml(url: str, port: int, *, more: str = "", token: str = "", limits: str = "timeout = 28\nattempts = 1") -> str:
     admin = f'\n[admin]\nlisten = "127.0.0.1:{port}"\n' + (f'token = "{token}"\n' if token else "")
-    return head(deadline=20, more=admin + more) + source("rest", rest_options(url), limits)
+    return head(deadline=30, more=admin + more) + source("rest", rest_options(url), limits)
 
 
 async def erase(folder: Path, number: str = GONE, **environment: str) -> Ran:

@@ -18,11 +18,11 @@ from tests.e2e.conftest import Serve
 from tests.e2e.people import EXPECTED, PEOPLE, STRANGER, answer_of_the_crm, head, rest_options, source
 from tests.e2e.running import PATIENCE, Serving, call
 
-LIMITS = "timeout = 5\nattempts = 1"
+LIMITS = "timeout = 28\nattempts = 1"
 GOLD, SILVER, UNTIERED = (person.number for person in PEOPLE[:3])
 
 
-def toml(*sources: str, deadline: float = 6, more: str = "") -> str:
+def toml(*sources: str, deadline: float = 30, more: str = "") -> str:
     return head(deadline=deadline, more=more) + "".join(sources)
 
 
