@@ -55,7 +55,7 @@ class SwitchServer(LimitedServer):
 class ShortWay(LimitedConnection):
     """A connection on which an answer that is ready is given at once."""
 
-    __slots__ = ("_asked", "_is_at_rest", "_listener", "_peer", "_switch")
+    __slots__ = ("_asked", "_has_a_part", "_is_at_rest", "_listener", "_peer", "_switch")
 
     def __init__(self, server: SwitchServer) -> None:
         super().__init__(server)
@@ -66,6 +66,8 @@ class ShortWay(LimitedConnection):
         """All that has come is answered"""
         self._asked = b""
         """What has come since then, if it came as one"""
+        self._has_a_part = False
+        """aiohttp may have the beginning of a request, which goes on with what comes next"""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -108,9 +110,15 @@ class ShortWay(LimitedConnection):
         self._asked = b""
         return done
 
+    def _read(self, data: bytes, *, is_in_a_body: bool) -> None:
+        asked = self._request_count
+        super()._read(data, is_in_a_body=is_in_a_body)
+        if data:
+            self._has_a_part = self._request_count == asked
+
     def _is_all_answered(self) -> bool:
         """Tell whether all that has come was requests, whole, and is answered."""
-        is_whole = not self._pieces and not self._received and self._body is None and self._coming.is_eof()
+        is_whole = not self._pieces and not self._has_a_part and self._body is None and self._coming.is_eof()
         is_over = self._is_broken or self._has_said_all or self._close or self._force_close
         return is_whole and not is_over and not self._upgraded and self._answered == self._request_count
 

@@ -17,14 +17,14 @@ from proxy import tracing
 from proxy.deployment import Deployment
 from proxy.entry import Entry, pack
 from proxy.journal import Answered, Given, Repeated
-from proxy.model import Reason, Via
+from proxy.model import Contact, Reason, Via
 from proxy.phone import Withheld
 from proxy.web import front, ready
 from proxy.web.connections import KEEP_ALIVE
 from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
 from tests.unit.deployed import configured
-from tests.unit.fakes import AHMET, NUMBER, Bugs, FakeAdapter
+from tests.unit.fakes import AHMET, NUMBER, After, Bugs, FakeAdapter
 from tests.unit.talking import talkative
 from tests.unit.test_journal import answered
 from tests.unit.web.listening import settle
@@ -366,6 +366,25 @@ async def test_so_do_two_at_once(switch: Switch) -> None:
     for _ in range(2):
         await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
     assert await switch.told() == (4, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"body"])
+async def test_what_comes_behind_the_beginning_of_a_question_goes_on_with_it(switch_for: Switches, body: bytes) -> None:
+    contacts = [replace(AHMET, numbers=("05301234567",)), Contact("Berna Kaya", numbers=("05321112233",))]
+    adapter = FakeAdapter(After(0.1, contacts))
+    switch = await switch_for(deployment=Deployment(configured(adapter, rules=RULES)))
+    before = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n" if body else b""
+    for place, contact in enumerate([contacts[0]] * 3 + [contacts[1]]):
+        connection = await switch.connect()
+        slow = QUESTION.replace(b"1234567", b"999000%d" % place)
+        beginning = b"GET /musteri.json?telefon=" + contact.numbers[0].encode()
+        for part in (slow + before, body + beginning):
+            connection.writer.write(part)
+            await asyncio.sleep(0.02)
+        for _ in range(2 if body else 1):
+            await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
+        connection.writer.write(b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert contact.name.encode() in await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
 
 
 async def test_where_somebody_wants_traces_all_go_the_whole_way(
