@@ -41,6 +41,8 @@ class Answered:
     dialect: str = ""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When it was answered"""
+    rang: float = field(default_factory=time.monotonic, compare=False)
+    """When it was asked about, in seconds of `time.monotonic`, which all processes of a machine have in common"""
 
     @property
     def sort(self) -> str:
@@ -174,7 +176,7 @@ class Journal:
 
         One that rang before an erase is not kept.
         """
-        if time.monotonic() - ago - answered.seconds <= self._erased_at:
+        if min(answered.rang, time.monotonic() - ago - answered.seconds) <= self._erased_at:
             return
         self._count += 1
         self._entries[answered.sort].append(Entry(self._count, answered))

@@ -95,7 +95,7 @@ class SwitchListener:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
-        started = time.perf_counter()
+        started = time.monotonic()
         answering = self.answering
         call: Call | None = None
         kept: bytes | None = None
@@ -145,7 +145,7 @@ class SwitchListener:
             self._on_bug("listener", exc)
         answering = self.answering
         decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
-        self._tell(self._answered(None, decision, time.perf_counter()))
+        self._tell(self._answered(None, decision, time.monotonic()))
         response = web.Response(body=self._default(), headers=JSON_HEADERS)
         response.force_close()
         return response
@@ -157,7 +157,7 @@ class SwitchListener:
 
     def _answered(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> Answered:
         routing = self.answering.router.routing_of(call)
-        return Answered(call, decision, time.perf_counter() - started, routing, spoken)
+        return Answered(call, decision, time.monotonic() - started, routing, spoken, rang=started)
 
     def _tell(self, answered: Answered, ready: Ready | None = None) -> None:
         """Tell of an answer when it has been written, with others that are written meanwhile."""

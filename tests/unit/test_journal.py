@@ -156,6 +156,13 @@ def test_a_call_that_rang_before_an_erase_and_is_answered_after_it_is_not_kept()
     assert len(journal) == 1
 
 
+def test_a_call_that_was_answered_before_an_erase_and_is_told_of_after_it_is_not_kept() -> None:
+    journal, waiting = Journal(), replace(answered(), seconds=0.0)
+    journal.forget(NUMBER)
+    journal.add(waiting)
+    assert len(journal) == 0
+
+
 def test_a_clock_that_is_set_back_after_an_erase_keeps_no_call_out() -> None:
     journal = Journal()
     journal.forget(NUMBER)

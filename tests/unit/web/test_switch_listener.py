@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -97,6 +98,7 @@ async def test_the_answer_is_stored_nowhere_and_tells_no_version(client: Client)
 
 
 async def test_an_answered_call_is_told_of(client: Client, observed: Observed) -> None:
+    asked_at = time.monotonic()
     await client.get("/musteri.json?telefon=05301234567")
     answered = await observed.first()
     assert answered.call is not None
@@ -105,6 +107,7 @@ async def test_an_answered_call_is_told_of(client: Client, observed: Observed) -
     assert answered.call.at.tzinfo is not None
     assert (answered.decision.reason, answered.decision.rule) == (Reason.RULE, "gold")
     assert 0 < answered.seconds < 5
+    assert asked_at < answered.rang <= time.monotonic() - answered.seconds
 
 
 @pytest.mark.parametrize(
