@@ -23,7 +23,7 @@ from proxy.errors import DeadlineExceeded, Unavailable
 from proxy.keys import Key
 from proxy.limiter import Limiter
 from proxy.model import Asked, Call
-from proxy.phone import PhoneNumber, forget_numbers
+from proxy.phone import PhoneNumber
 from proxy.router import CallRouter, Dialogues
 from proxy.routing import Explanation, Knowledge
 from proxy.snapshot import Caps, Snapshot
@@ -137,7 +137,6 @@ class Deployment:
         """
         self.dialogues.memory.clear()
         self.answering.ready.clear()
-        forget_numbers()
         for upstream in self.upstreams.values():
             upstream.forget(number)
         return self.directory.forget(number)

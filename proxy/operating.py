@@ -18,7 +18,7 @@ from proxy.journal import Journal
 from proxy.keeping import Keeper
 from proxy.model import Call, Finding, Via
 from proxy.observing import Watch
-from proxy.phone import PhoneNumber, parse_caller
+from proxy.phone import PhoneNumber, forget_numbers, parse_caller
 from proxy.routing import Explanation, learnt
 from proxy.upstream import Upstream
 from proxy.web.connections import LimitedServer
@@ -95,6 +95,7 @@ class Operation:
         for upstream in self.leaving:
             upstream.forget(number)
         self.journal.forget(number)
+        forget_numbers()  # when none is looked for any more, as that reads some
         has_snapshot = await self._keeper.write(anyway=True)
         self.watch.erased(was_known=was_known)
         return Erased(was_known, has_snapshot)

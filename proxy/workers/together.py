@@ -9,7 +9,7 @@ from proxy.gauges import Gauges, OneSource
 from proxy.keeping import Keeper
 from proxy.observing import Watch
 from proxy.operating import Operation
-from proxy.phone import PhoneNumber
+from proxy.phone import PhoneNumber, forget_numbers
 from proxy.web.operated import Cached, Erased, Question, Tested
 from proxy.workers.crew import Crew
 
@@ -35,6 +35,7 @@ class Together(Operation):
     async def erase(self, number: PhoneNumber) -> Erased:
         all_erased: list[Erased] = await self._crew.ask_all("erase", number)
         self.journal.forget(number)
+        forget_numbers()
         erased = Erased(any(each.was_known for each in all_erased), any(each.snapshot for each in all_erased))
         self.watch.erased(was_known=erased.was_known)
         return erased

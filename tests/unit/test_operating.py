@@ -19,13 +19,13 @@ from proxy.keeping import Keeper
 from proxy.model import Reason, Via
 from proxy.observing import Watch
 from proxy.operating import Operation
-from proxy.phone import Extension, Unreadable
+from proxy.phone import Extension, Unreadable, _callers, _read, parse_number
 from proxy.snapshot import SnapshotError
 from proxy.web.operated import Question
 from tests.unit.deployed import configured
 from tests.unit.fakes import AHMET, MONDAY_NOON, NUMBER, FakeAdapter, call
 from tests.unit.talking import AYSE, CustomerBook, talkative
-from tests.unit.test_journal import repeated
+from tests.unit.test_journal import answered, repeated
 
 RULES = [
     {"name": "gold", "when": {"tier": "gold"}, "target": "queue/201"},
@@ -192,6 +192,14 @@ async def test_an_erased_number_is_in_no_journal_either() -> None:
     assert len(run.operation.journal) == 0
     assert await run.operation.cached(NUMBER) is None
     assert run.operation.figures.events["erased"] == 1
+
+
+async def test_an_erased_number_is_not_known_as_it_was_read_either() -> None:
+    run = Run(configured(FakeAdapter(replace(AHMET, numbers=("0530 123 45 67", "0532 111 22 33")))))
+    await run.answer()
+    run.watch.calls_answered([answered(contact=Contact("Ayşe", numbers=("0532 111 22 34 / 0530 123 45 67",)))])
+    await run.operation.erase(parse_number("0530 123 45 67", "TR"))
+    assert (_read.cache_info().currsize, len(_callers)) == (0, 0)
 
 
 async def test_a_change_is_counted_and_what_adapters_keep_is_dropped(lines: list[tuple[str, tuple[Any, ...]]]) -> None:

@@ -21,6 +21,7 @@ from proxy.figures import Repetitions
 from proxy.gauges import OneSource
 from proxy.journal import Given
 from proxy.model import Asked, Reason, Via
+from proxy.phone import _read, parse_number
 from proxy.upstream import Guarded
 from proxy.web import sockets
 from proxy.web.operated import Cached, Erased, Question
@@ -195,7 +196,8 @@ async def test_an_erase_reaches_all_and_the_journal(run: Run, lines: list[tuple[
         return Erased(not is_first, is_first)
 
     run.workers.answers["erase"] = answer
-    assert await run.operation.erase(NUMBER) == Erased(was_known=True, snapshot=True)
+    assert await run.operation.erase(parse_number("0530 123 45 67", "TR")) == Erased(was_known=True, snapshot=True)
+    assert _read.cache_info().currsize == 0
     assert [process.asked for process in run.workers.started] == [[("erase", NUMBER)]] * 2
     assert len(run.operation.journal) == 0
     run.one_tells(replace(answered(), routing=None), "bug")
