@@ -11,6 +11,9 @@ from typing import TextIO
 PATIENCE = 0.05
 """Seconds in which a line that is too long to be written at once must have been taken."""
 
+_ERRORS = "backslashreplace"
+"""What becomes of half characters"""
+
 
 class Lines(logging.Handler):
     """Writes lines to a stream, and never waits for its reader: lines that he does not take are dropped and counted.
@@ -50,12 +53,13 @@ class Lines(logging.Handler):
                 self._lost = lost
 
     def write(self, lines: Sequence[str]) -> None:
-        """Write lines that are not of a record, as many at once as may be."""
+        """Write lines that are not of a record, as many at once as others cannot write into."""
         with suppress(Exception):  # likewise
             self.acquire()
             try:
                 self.flush()
-                at_once = max(1, self._piece // (len(max(lines, key=len)) + 1))
+                longest = max(len(line.encode(errors=_ERRORS)) for line in lines)
+                at_once = max(1, self._piece // (longest + 1))
                 for place in range(0, len(lines), at_once):
                     self._write("\n".join(lines[place : place + at_once]))
             finally:
@@ -65,7 +69,7 @@ class Lines(logging.Handler):
         if self._descriptor is None:
             self._stream.write(f"{lines}\n")
             return
-        whole = f"{lines}\n".encode(errors="backslashreplace")
+        whole = f"{lines}\n".encode(errors=_ERRORS)
         rest = b"\n" + whole if self._is_torn else whole
         until, patience = time.monotonic() + PATIENCE, 0.0
         while rest:

@@ -18,6 +18,7 @@ import pytest
 
 from proxy import logs
 from proxy.logs import lines
+from proxy.logs.lines import Lines
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -130,6 +131,25 @@ def test_a_long_line_is_written_whole_while_it_is_read(reader: Reader, monkeypat
     logs.configuration_warning(text)
     reading.join()
     assert json.loads("".join(read))["problem"] == text
+
+
+@pytest.mark.parametrize("text", ["queue/201", "görüşme"])
+def test_lines_that_are_written_at_once_are_not_cut_where_another_process_may_write(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    written: list[bytes] = []
+    write = os.write
+
+    def noted(descriptor: int, piece: bytes) -> int:
+        written.append(piece)
+        return write(descriptor, piece)
+
+    monkeypatch.setattr(os, "write", noted)
+    (lines,) = (each for each in logging.getLogger().handlers if isinstance(each, Lines))
+    lines.write([f'"{text * 20}"'] * 50)
+    assert reader.read().splitlines() == [f'"{text * 20}"'] * 50
+    assert 1 < len(written) < 10
+    assert all(piece.endswith(b'"\n') for piece in written)
 
 
 def test_a_line_that_is_read_in_a_part_only_does_not_run_into_the_next(reader: Reader) -> None:
