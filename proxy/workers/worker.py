@@ -191,7 +191,7 @@ class Worker(Server):
         if not events:
             return
         if not link.tell(events):
-            self._lost += len(events)
+            self._lost += sum(each.counted.kinds.total() if isinstance(each, Again) else 1 for each in events)
         elif self._lost:
             logs.events_lost(self._lost)
             self._lost = 0
