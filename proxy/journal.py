@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Any, NamedTuple
 
@@ -129,7 +129,8 @@ class Repeated:
         knowledge = learnt(call, Finding(entry.contact, Via.CACHE, entry.ambiguous))
         if self.steps:
             knowledge = replace(knowledge, situation=replace(knowledge.situation, steps=self.steps))
-        way = by_rules(knowledge, self.routing, () if self.rule is None else (self.rule,))
+        rules = () if self.rule is None else (replace(self.rule, conditions=()),)  # they held, and may not any more
+        way = by_rules(knowledge, self.routing, rules)
         return Answered(call, put_through(way, knowledge, self.routing), seconds, self.routing, self.dialect, at)
 
 
@@ -182,10 +183,10 @@ class Journal:
         self._entries[answered.sort].append(Entry(self._count, answered))
 
     def add_repeated(self, given: Iterable[Given], since: float) -> None:
-        """Keep answers that were given again now; none `since` before an erase."""
+        """Keep answers that were given again, the first of them `since`; none from before an erase."""
         if since <= self._erased_at:
             return
-        at, good = datetime.now(UTC), self._entries["good"]
+        at, good = time_of(since), self._entries["good"]
         for number, one in enumerate(given, self._count + 1):
             good.append(Entry(number, one, at))
             self._count = number
@@ -211,6 +212,11 @@ class Journal:
         for sort, entries in self._entries.items():
             kept = (entry for entry in entries if not _may_be_about(entry.given, number))
             self._entries[sort] = deque(kept, entries.maxlen)
+
+
+def time_of(moment: float) -> datetime:
+    """Return the time at some moment of `time.monotonic`."""
+    return datetime.now(UTC) - timedelta(seconds=time.monotonic() - moment)
 
 
 def _may_be_about(given: Answered | Given, number: PhoneNumber) -> bool:

@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from proxy.config.load import Configuration, load
 from proxy.detached import detach
 from proxy.errors import ProxyError
 from proxy.figures import Repetitions
-from proxy.journal import Answered, Given
+from proxy.journal import Answered, Given, time_of
 from proxy.keeping import Keeper
 from proxy.model import Asked
 from proxy.observing import Watch
@@ -89,10 +89,10 @@ class Forwarding(Watch):
         self.events += [replace(answered, routing=None) for answered in given]
         return logs.calls_answered(given)
 
-    def calls_repeated(self, given: Sequence[Given], since: float) -> None:  # noqa: ARG002 - the watch's
+    def calls_repeated(self, given: Sequence[Given], since: float) -> None:
         logs.calls_repeated(given)
         self._repetitions.add(given)
-        at = datetime.now(UTC)
+        at = time_of(since)
         self._last += ((one, at) for one in given[-MOST_TOLD:])
 
     def taken(self) -> list[Event]:

@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from datetime import time as time_of_day
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +17,8 @@ from proxy.model import Call, Heard, Outcome, Reason, Via
 from proxy.phone import Caller, parse_number
 from proxy.routing import Decision, Knowledge, Routing
 from proxy.rules import Rule, Situation, Standing
+from proxy.rules.hours import Hours
+from proxy.rules.situation import During
 from proxy.rules.template import TargetTemplate
 from proxy.target import Target
 from tests.unit.fakes import AHMET, NUMBER, OTHER_NUMBER, call
@@ -221,11 +225,23 @@ def test_calls_that_were_answered_as_before_are_kept_with_their_own_times() -> N
     assert (again.seconds, again.dialect, again.sort) == (0.0003, "musteri-tanima", "good")
     assert again.call is not None
     assert again.call.at == again.at > first.at
+    journal.add_repeated([Given(repeated(), 0.0002)], time.monotonic() - 3600)
+    latest = journal.get(5)
+    assert latest is not None
+    assert 3599 < (datetime.now(UTC) - latest.answered.at).total_seconds() < 3700, "not when it was told of"
     assert again.decision == Decision(Transfer(Target("queue", "201")), Reason.RULE, Via.CACHE, "all")
     explanation = again.explanation()
     assert explanation is not None
     assert explanation.knowledge.situation.contact == AHMET
     assert [each.outcome for each in explanation.considered] == ["matched"]
+
+
+def test_one_is_told_as_it_was_given_though_the_hours_of_its_rule_have_ended_meanwhile() -> None:
+    hours = Hours("office", frozenset(range(7)), time_of_day(9), time_of_day(18), ZoneInfo("UTC"))
+    given = repeated(replace(RULE, conditions=(During((hours,)),)))
+    for at in (datetime(2026, 11, 23, 17, 59, tzinfo=UTC), datetime(2026, 11, 23, 18, 0, tzinfo=UTC)):
+        decision = given.answered(0.0001, at).decision
+        assert decision == Decision(Transfer(Target("queue", "201")), Reason.RULE, Via.CACHE, "all")
 
 
 def test_one_that_no_rule_matched_is_told_as_such() -> None:
