@@ -124,7 +124,7 @@ class SwitchListener:
         except Exception as exc:  # noqa: BLE001 - the last net, below the router's own two
             self._on_bug("listener", exc)
             decision = answering.router.fall_back(Reason.BUG)
-        answered = self._answered(call, decision, started, spoken)
+        answered = _answered(answering, call, decision, started, spoken)
         ready = answering.ready.made_of(answered, kept) if kept is not None else None
         if ready is not None:
             ready.peer, ready.bucket = request.remote, answering.access.bucket(request.remote, request.headers)
@@ -145,7 +145,7 @@ class SwitchListener:
             self._on_bug("listener", exc)
         answering = self.answering
         decision = answering.refused if exc is None else answering.router.fall_back(Reason.BUG)
-        self._tell(self._answered(None, decision, time.monotonic()))
+        self._tell(_answered(answering, None, decision, time.monotonic()))
         response = web.Response(body=self._default(), headers=JSON_HEADERS)
         response.force_close()
         return response
@@ -154,10 +154,6 @@ class SwitchListener:
         """Return what a request is told that does not show its dialect: it may be that of the last question."""
         defaults = self.answering.defaults
         return defaults.get(self._spoken) or defaults[self.answering.dialects[-1].name]
-
-    def _answered(self, call: Call | None, decision: Decision, started: float, spoken: str = "") -> Answered:
-        routing = self.answering.router.routing_of(call)
-        return Answered(call, decision, time.monotonic() - started, routing, spoken, rang=started)
 
     def _tell(self, answered: Answered, ready: Ready | None = None) -> None:
         """Tell of an answer when it has been written, with others that are written meanwhile."""
@@ -175,6 +171,13 @@ class SwitchListener:
     def _tell_repeated(self, since: float) -> None:
         given, self._repeated = self._repeated, []
         self._observe_repeated(given, since)
+
+
+def _answered(
+    answering: Answering, call: Call | None, decision: Decision, started: float, spoken: str = ""
+) -> Answered:
+    routing = answering.router.routing_of(call)
+    return Answered(call, decision, time.monotonic() - started, routing, spoken, rang=started)
 
 
 def may_ask(request: web.BaseRequest, answering: Answering) -> bool:
