@@ -24,7 +24,7 @@ from proxy.router import Answers, Calls, begun
 MOST_READY = 25_000
 """Answers that are ready at the most; then the one that was not given for longest goes."""
 
-_ID_OF_A_CALL = re.compile(rb"GET [^ #]*[?&]uuid=([0-9A-Za-z-]{1,64})(?=[& ])")
+_ID_OF_A_CALL = re.compile(rb"GET [^ #?]*\?(?:[^ #]*&)?uuid=([0-9A-Za-z-]{1,64})(?=[& ])")
 """What is another one in each question that begins a dialogue."""
 
 Question = bytes | tuple[bytes, bytes]
