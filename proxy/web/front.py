@@ -18,9 +18,7 @@ from proxy.web.connections import KEEP_ALIVE, LimitedConnection, LimitedServer
 from proxy.web.listener import Listener
 from proxy.web.ready import READY, ReadyAnswers, around_the_date
 
-LONGEST = 2048
-"""Bytes of a request that is answered so."""
-
+LONGEST = 2048  # bytes of a request that is answered so
 _END = b"\r\n\r\n"
 
 
@@ -62,12 +60,9 @@ class ShortWay(LimitedConnection):
         self._switch = server
         self._listener = server.repeating
         self._peer: str | None = None
-        self._is_at_rest = False
-        """All that has come is answered"""
-        self._asked = b""
-        """What has come since then, if it came as one"""
-        self._has_a_part = False
-        """aiohttp may have the beginning of a request, which goes on with what comes next"""
+        self._is_at_rest = False  # all that has come is answered
+        self._asked = b""  # what has come since then, if it came as one
+        self._has_a_part = False  # aiohttp may have the beginning of a request, which goes on with what comes next
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -80,8 +75,7 @@ class ShortWay(LimitedConnection):
         elif self._is_answered(data):
             return
         else:
-            self._is_at_rest = False
-            self._asked = data
+            self._is_at_rest, self._asked = False, data
             if self._pieces.take_whole(data):
                 self.serve()
                 self._read(data, is_in_a_body=False)
@@ -102,7 +96,7 @@ class ShortWay(LimitedConnection):
         done = await super().finish_response(request, resp, start_time)
         self._is_at_rest = self._is_all_answered() and bool(resp.keep_alive)
         may_be_repeated = READY in request and self._is_all_answered() and not request.body_exists
-        if may_be_repeated and _is_one_head(self._asked) and isinstance(resp, web.Response):
+        if may_be_repeated and _is_head_of(request, self._asked) and isinstance(resp, web.Response):
             answers, ready = request[READY]
             ready.before_date, ready.behind_date = around_the_date(request, resp)
             ready.closes = not resp.keep_alive
@@ -144,8 +138,10 @@ class ShortWay(LimitedConnection):
         return True
 
 
-def _is_one_head(asked: bytes) -> bool:
-    return len(asked) <= LONGEST and 0 <= asked.find(_END) == len(asked) - len(_END)
+def _is_head_of(request: web.BaseRequest, asked: bytes) -> bool:
+    """Tell whether something is this request's head and nothing else: what another one is told is never kept for it."""
+    is_one = len(asked) <= LONGEST and 0 <= asked.find(_END) == len(asked) - len(_END)
+    return is_one and asked.startswith(f"GET {request.raw_path} HTTP/".encode(errors="surrogateescape"))
 
 
 @lru_cache(1)

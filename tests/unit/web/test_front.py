@@ -20,7 +20,7 @@ from proxy.journal import Answered, Given, Repeated
 from proxy.model import Contact, Reason, Via
 from proxy.phone import Withheld
 from proxy.web import front, ready
-from proxy.web.connections import KEEP_ALIVE
+from proxy.web.connections import KEEP_ALIVE, LimitedConnection
 from proxy.web.ready import ReadyAnswers
 from proxy.web.switch import SwitchListener
 from tests.unit.deployed import configured
@@ -368,8 +368,12 @@ async def test_so_do_two_at_once(switch: Switch) -> None:
     assert await switch.told() == (4, 0)
 
 
+@pytest.mark.parametrize("reading", [front.ShortWay._read, LimitedConnection._read])
 @pytest.mark.parametrize("body", [b"", b"body"])
-async def test_what_comes_behind_the_beginning_of_a_question_goes_on_with_it(switch_for: Switches, body: bytes) -> None:
+async def test_what_comes_behind_the_beginning_of_a_question_goes_on_with_it(
+    switch_for: Switches, monkeypatch: pytest.MonkeyPatch, body: bytes, reading: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(front.ShortWay, "_read", reading)  # where a beginning is not seen, nothing is kept for it
     contacts = [replace(AHMET, numbers=("05301234567",)), Contact("Berna Kaya", numbers=("05321112233",))]
     adapter = FakeAdapter(After(0.1, contacts))
     switch = await switch_for(deployment=Deployment(configured(adapter, rules=RULES)))
@@ -385,6 +389,21 @@ async def test_what_comes_behind_the_beginning_of_a_question_goes_on_with_it(swi
             await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
         connection.writer.write(b" HTTP/1.1\r\nHost: x\r\n\r\n")
         assert contact.name.encode() in await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
+
+
+async def test_what_looks_like_a_question_within_another_one_is_none(switch_for: Switches) -> None:
+    adapter = FakeAdapter(After(0.1, AHMET))
+    switch = await switch_for(deployment=Deployment(configured(adapter, rules=RULES)))
+    connection = await switch.connect()
+    for _ in range(3):
+        await connection.ask()
+    assert await switch.told() == (2, 1)
+    for part in (QUESTION.replace(b"1234567", b"9990000"), b"GET /elsewhere HTTP/1.1\r\nHost: x\r\nX: "):
+        connection.writer.write(part)
+        await asyncio.sleep(0.02)
+    await asyncio.wait_for(connection.reader.readuntil(b"}"), 5)
+    assert (await connection.ask())[1] == {"target": "queue/200"}
+    assert await switch.told() == (4, 1)
 
 
 async def test_where_somebody_wants_traces_all_go_the_whole_way(
