@@ -204,13 +204,16 @@ def as_text(value: Scalar) -> str:
 
 
 def _clean(value: Scalar) -> Scalar:
-    """Return a value as UTF-8 and JSON can have it: no half characters; None for a number beyond all bounds."""
+    """Return a value as UTF-8 and JSON can have it: no half characters; None for a number beyond all bounds.
+
+    A member of an Enum and the like becomes a plain value: to `str` it may be another text than in the cache.
+    """
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return None
+        return value if type(value) is str and value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value) if value.bit_length() <= MOST_BITS else None
     return value
 
 

@@ -1,10 +1,12 @@
 import dataclasses
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import pytest
 
 from proxy.actions import Transfer
+from proxy.entry import Entry, pack, unpack
 from proxy.model import MOST_NUMBERS, Call, Contact, Heard, Reason, Scalar, Via, as_contacts, as_text
 from proxy.routing import Decision
 from proxy.target import Target
@@ -148,6 +150,29 @@ def test_what_neither_utf_8_nor_json_can_hold_is_cleaned() -> None:
     contact = Contact("A\ud800", {"a": float("nan"), "b": float("inf"), "c": 10**5000, "d": "x\udfff"}, ("1\ud800",))
     assert (contact.name, contact.numbers) == ("A?", ("1?",))
     assert dict(contact.fields) == {"a": None, "b": None, "c": None, "d": "x?"}
+
+
+class Tier(str, Enum):  # noqa: UP042 - a member of a StrEnum is its text to `str`, and one of this is `Tier.GOLD`
+    GOLD = "gold"
+    SILVER = "gümüş"
+
+
+class Level(int, Enum):
+    TOP = 5
+
+
+class Share(float, Enum):
+    HALF = 0.5
+
+
+def test_members_of_an_enum_are_plain_values_from_the_first_call_on() -> None:
+    fields: dict[str, Scalar] = {"a": Tier.GOLD, "b": Tier.SILVER, "c": Level.TOP, "d": Share.HALF, "e": True}
+    contact = Contact(Tier.GOLD, fields, (Tier.GOLD,), Tier.GOLD, Tier.GOLD)
+    assert [as_text(value) for value in contact.fields.values()] == ["gold", "gümüş", "5", "0.5", "true"]
+    assert [contact.name, *contact.numbers, contact.id, contact.customer_number] == ["gold"] * 4
+    kept = unpack(pack(Entry(contact, 1, 2))).contact
+    assert kept is not None
+    assert [as_text(value) for value in kept.fields.values()] == ["gold", "gümüş", "5", "0.5", "true"]
 
 
 def test_an_empty_field_can_be_filled_by_another_source() -> None:
