@@ -20,7 +20,7 @@ from aiohttp import ClientSession
 from proxy import app, following, logs, operating
 from proxy.app import Server, Start, serve
 from proxy.config import Configuration
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Unavailable
 from proxy.following import content_of
 from proxy.journal import Answered
 from proxy.metrics import METRICS
@@ -193,15 +193,27 @@ async def test_a_good_configuration_counts_from_then_on(told: Told) -> None:
     server = Server(configured(first), in_turn(other))
     async with running(server) as url:
         assert await ask(url) == AHMET_SAID
-        before = server.deployment.directory
-        assert len(before.cache) == 1
         await server.reload()
         assert await ask(url) == {"name": "Other", "target": "queue/299"}
-        await until(lambda: len(before.cache) == 0)
         assert len(server.deployment.directory.cache) == 1
         assert told("reloaded") == [(1, 0)]
         assert first.life == ["open"], "calls may still be asking it"
     assert (first.life, second.life) == (["open", "close"], ["open", "close"])
+
+
+async def test_what_was_known_by_other_sources_goes_when_no_call_can_need_it_any_more() -> None:
+    first = FakeAdapter(AHMET, After(0.1, Unavailable("out of service")))
+    switch = {"default": "queue/200", "deadline": 0.5}
+    other = configured(FakeAdapter(None), options={"x": 1})
+    server = Server(configured(first, switch=switch, cache={"ttl": 0.01}), in_turn(other))
+    async with running(server) as url:
+        assert await ask(url) == AHMET_SAID
+        await asyncio.sleep(0.02)
+        asking, before = asyncio.ensure_future(ask(url)), server.deployment.directory
+        await until(lambda: len(first.asked) > 1)
+        await server.reload()
+        assert await asking == AHMET_SAID, "the CRM has failed, and he was known when he called"
+        await until(lambda: len(before.cache) == 0)
 
 
 async def test_a_source_that_is_gone_is_closed_when_nobody_asks_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
