@@ -22,7 +22,8 @@ from proxy.phone import PhoneNumber
 from proxy.router import Answers, Calls, begun
 
 MOST_READY = 25_000
-"""Answers that are ready at the most; then the one that was not given for longest goes."""
+"""Answers that are ready at the most, and no more than the cache may have entries, as each holds one of them. Then the
+one that was not given for longest goes."""
 
 _ID_OF_A_CALL = re.compile(rb"GET [^ #?]*\?(?:[^ #]*&)?uuid=([0-9A-Za-z-]{1,64})(?=[& ])")
 """What is another one in each question that begins a dialogue."""
@@ -136,7 +137,7 @@ class ReadyAnswers(OrderedDict[Question, Ready]):
         if self.kept(ready.caller.e164) is ready.kept:
             self[question] = ready
             self.move_to_end(question)
-        if len(self) > MOST_READY:
+        if len(self) > (MOST_READY if self._directory is None else min(MOST_READY, self._directory.cache.size)):
             self.popitem(last=False)
 
 

@@ -416,11 +416,12 @@ async def test_where_somebody_wants_traces_all_go_the_whole_way(
     assert await switch.told() == (5, 0)
 
 
+@pytest.mark.parametrize("size", [2, 10])
 async def test_the_answer_that_was_not_given_for_longest_goes(
-    switch_for: Switches, monkeypatch: pytest.MonkeyPatch
+    switch_for: Switches, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(ready, "MOST_READY", 2)
-    switch = await switch_for()
+    monkeypatch.setattr(ready, "MOST_READY", 12 - size)
+    switch = await switch_for(cache={"size": size})
     connection = await switch.connect()
     questions = [QUESTION.replace(b"Host: x", b"Host: %b" % host) for host in (b"a", b"b", b"c")]
     await connection.ask(questions[0])
