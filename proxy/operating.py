@@ -56,7 +56,8 @@ class Operation:
     def now(self) -> float:
         return time.monotonic()
 
-    def gauges(self) -> Gauges:
+    def gauges(self, *, with_rules: bool = True) -> Gauges:
+        """Return how everything is. With its rules that may take a while, as `shown` does."""
         deployment = self.deployment
         return Gauges(
             version=VERSION,
@@ -65,7 +66,7 @@ class Operation:
                 name: OneSource(*upstream.states(), upstream.under_way, upstream.most)
                 for name, upstream in deployment.upstreams.items()
             },
-            rules=[counted for rule in self.shown().rules for counted in rule.counted],
+            rules=[counted for rule in self.shown().rules for counted in rule.counted] if with_rules else [],
             flights=deployment.directory.flights,
             cached=len(deployment.directory.cache),
             cache_size=deployment.directory.cache.size,

@@ -23,8 +23,8 @@ class Together(Operation):
         super().__init__(deployment, watch, keeper)
         self._crew = crew
 
-    def gauges(self) -> Gauges:
-        mine = super().gauges()
+    def gauges(self, *, with_rules: bool = True) -> Gauges:
+        mine = super().gauges(with_rules=with_rules)
         theirs = self._crew.gauges()
         return summed(mine, [*theirs.values()], theirs[0].snapshot_at if 0 in theirs else None)
 

@@ -183,7 +183,7 @@ class Worker(Server):
             for _ in range(GAUGED):
                 await asyncio.sleep(EVERY)
                 self.tell_events(link)
-            link.tell(self.operation.gauges())
+            link.tell(self.operation.gauges(with_rules=False))  # which the supervisor knows, and calls would wait for
 
     def tell_events(self, link: Link) -> None:
         """Tell what has happened since the last time; what cannot be told is missing in the figures."""
@@ -223,7 +223,7 @@ async def _obey(orders: Orders, link: Link) -> None:
 
     def ready(_: int) -> None:
         link.tell(Ready())
-        link.tell(worker.operation.gauges())
+        link.tell(worker.operation.gauges(with_rules=False))
         detach(worker.report(link))
 
     async def answer(what: str, *arguments: Any) -> Any:  # noqa: ANN401 - whatever is asked

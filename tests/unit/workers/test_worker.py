@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from proxy import app, logs, tracing
+from proxy import app, logs, operating, tracing
 from proxy.breaker import State
 from proxy.cache import ContactCache
 from proxy.errors import ProxyError
@@ -118,6 +118,20 @@ async def test_calls_are_answered_and_told_of(orders: Orders) -> None:
         assert (await told.one_of(Asked)).outcome == "found"
         told.messages.clear()
         assert (await told.one_of(Gauges)).cached == 1
+
+
+async def test_what_an_operator_is_shown_of_the_configuration_is_not_made_where_calls_would_wait_for_it(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown_of(_: object) -> None:
+        raise AssertionError("calls wait")
+
+    monkeypatch.setattr(operating, "shown_of", shown_of)
+    async with working(orders) as told:
+        await told.one_of(Gauges)
+        await told.link.ask("reload", TOML)
+        told.messages.clear()
+        assert (await told.one_of(Gauges)).rules == []
 
 
 async def test_garbage_is_looked_for_when_all_is_loaded(orders: Orders) -> None:
