@@ -233,7 +233,7 @@ class Server:
             self._listener.answering = new.answering
             self._listener.connections = connections_to_be_had(new.settings.switch.connections, logs.few_descriptors)
         if new.directory is not old.directory:
-            detach(old.directory.let_go(old.settings.switch.deadline + SLACK))
+            detach(old.let_go())
         if leaving := {*old.upstreams.values()} - kept:
             self.operation.leaving |= leaving
             detach(self._retire(leaving))

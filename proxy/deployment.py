@@ -31,7 +31,7 @@ from proxy.sources import Source, Sources
 from proxy.upstream import Guarded, Limits, Upstream
 from proxy.web.access import Access
 from proxy.web.ready import ReadyAnswers
-from proxy.web.switch import Answering
+from proxy.web.switch import SLACK, Answering
 
 OPENING, CLOSING = 5.0, 1.0
 """Seconds that an adapter may take to open, and to close; the latter also for lookups under way to end."""
@@ -140,6 +140,15 @@ class Deployment:
         for upstream in self.upstreams.values():
             upstream.forget(number)
         return self.directory.forget(number)
+
+    async def let_go(self) -> None:
+        """Forget everything when no call can be under way here any more, as such a one may need what is stale.
+
+        What is remembered of calls and the answers that are ready hold each other.
+        """
+        await asyncio.sleep(self.settings.switch.deadline + SLACK)
+        self.dialogues.memory.clear()
+        await self.directory.let_go()
 
     def apart(self, observers: Observers) -> "Deployment":
         """Return a deployment that asks by the same adapters, and shares nothing else: no cache, no breaker.

@@ -158,12 +158,8 @@ class Directory:
             await asyncio.sleep(0)
         return count
 
-    async def let_go(self, seconds: float) -> None:
-        """Forget everything when so many have passed, by and by, as calls must not wait for it.
-
-        By then nobody may ask this directory any more: calls that have begun may still need what is stale.
-        """
-        await asyncio.sleep(seconds)
+    async def let_go(self) -> None:
+        """Forget everything, by and by: nobody asks this directory any more, and calls must not wait for it."""
         for cache in (self.cache, self._by_customer_number):
             await _let_go(cache)
 

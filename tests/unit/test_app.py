@@ -20,6 +20,7 @@ from aiohttp import ClientSession
 from proxy import app, following, logs, operating
 from proxy.app import Server, Start, serve
 from proxy.config import Configuration
+from proxy.dialogue import Progress
 from proxy.errors import ConfigError, Unavailable
 from proxy.following import content_of
 from proxy.journal import Answered
@@ -209,11 +210,14 @@ async def test_what_was_known_by_other_sources_goes_when_no_call_can_need_it_any
     async with running(server) as url:
         assert await ask(url) == AHMET_SAID
         await asyncio.sleep(0.02)
-        asking, before = asyncio.ensure_future(ask(url)), server.deployment.directory
+        asking, before = asyncio.ensure_future(ask(url)), server.deployment
+        before.dialogues.memory.begin(("a-call", NUMBER, None), Progress)
         await until(lambda: len(first.asked) > 1)
         await server.reload()
         assert await asking == AHMET_SAID, "the CRM has failed, and he was known when he called"
-        await until(lambda: len(before.cache) == 0)
+        assert (len(before.directory.cache), len(before.dialogues.memory)) == (1, 1)
+        await until(lambda: len(before.directory.cache) == 0)
+        assert len(before.dialogues.memory) == 0
 
 
 async def test_a_source_that_is_gone_is_closed_when_nobody_asks_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
