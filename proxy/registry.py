@@ -1,6 +1,7 @@
 """Where adapters come from: installed packages by entry point, or `package.module:Class`."""
 
 import importlib
+import inspect
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -49,4 +50,10 @@ def _checked(loaded: object) -> type[Adapter]:
     config: object = loaded.Config
     if not (isinstance(config, type) and issubclass(config, AdapterConfig)):
         raise ValueError("has a Config that is none - allowed: a subclass of proxy.adapter.AdapterConfig")
+    if lacking := sorted(loaded.__abstractmethods__):
+        raise ValueError(f"lacks {' and '.join(lacking)} - allowed: a class with both __init__ and lookup")
+    try:
+        inspect.signature(loaded).bind(config)
+    except TypeError:
+        raise ValueError("has an __init__ that takes something else - allowed: __init__(self, config)") from None
     return loaded

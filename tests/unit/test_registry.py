@@ -104,6 +104,36 @@ def test_a_class_whose_config_is_none_is_refused(tmp_path: Path) -> None:
     assert refused("of_no_config:Crm", tmp_path).startswith("has a Config that is none - allowed: ")
 
 
+UNFINISHED = """
+from adapters.static import StaticAdapter
+from proxy.adapter import Adapter
+
+class Nothing(Adapter):
+    pass
+
+class Built(Adapter):
+    def __init__(self, config):
+        pass
+
+class Alone(StaticAdapter):
+    def __init__(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("adapter", "why"),
+    [
+        ("Nothing", "lacks __init__ and lookup - allowed: a class with both __init__ and lookup"),
+        ("Built", "lacks lookup - allowed: a class with both __init__ and lookup"),
+        ("Alone", "has an __init__ that takes something else - allowed: __init__(self, config)"),
+    ],
+)
+def test_a_class_that_is_not_finished_is_told_what_it_lacks(tmp_path: Path, adapter: str, why: str) -> None:
+    (tmp_path / "unfinished.py").write_text(UNFINISHED, encoding="utf-8")
+    assert refused(f"unfinished:{adapter}", tmp_path) == why
+
+
 def test_a_module_that_wants_to_end_the_process_does_not(tmp_path: Path) -> None:
     (tmp_path / "of_an_exit.py").write_text("import sys\n\nsys.exit(3)\n", encoding="utf-8")
     assert refused("of_an_exit:Crm", tmp_path).startswith("cannot be loaded (3) - allowed: ")
