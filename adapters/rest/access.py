@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -134,3 +135,11 @@ class Login(AdapterConfig):
 
     requests: list[LoginRequest] = Field(min_length=1, description="What is sent, in order")
     lifetime: float | None = Field(default=None, gt=0, description="Seconds for which it is good; until refused")
+
+
+def refuse_unfilled(secrets: Iterable[str], bearer: SecretStr | None, header: SecretHeader | None) -> None:
+    """Refuse a placeholder in what is sent as it stands: the CRM would get the braces, and refuse them."""
+    texts = [text.get_secret_value() for text in (bearer, header.value if header else None) if text is not None]
+    for name in secrets:
+        if any(f"{{{name}}}" in text for text in texts):
+            raise ValueError(f"bearer or header has {{{name}}}, which is filled in elsewhere - allowed: in headers")

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from adapters.placeholders import CUSTOMER_NUMBER, by_of, forms_for, refuse_none, refuse_wrong_names
-from adapters.rest.access import Basic, SecretHeader
+from adapters.rest.access import Basic, SecretHeader, refuse_unfilled
 from adapters.rest.manners import LONGEST_WAIT
 from adapters.rest.requests import Expression, RequestOptions, plain, stands_in_text, unescaped, with_fixed_host
 from adapters.rest.sections import (
@@ -147,7 +147,7 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
     @classmethod
     def _login_knows_what_it_names(cls, login: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - Login or None
         known = set(info.data.get("secrets") or {})
-        for request in login.requests if login is not None and "secrets" in info.data else []:
+        for request in login.requests if login and "secrets" in info.data and not info.data.get("oauth2") else []:
             _refuse("a request", request.placeholders() - known, known)
             if taken := set(request.values) & _TAKEN:
                 raise ValueError(f"values has {min(taken)!r}, which is taken - allowed: any other name")
@@ -161,9 +161,9 @@ class RestConfig(RequestOptions, Answered, Vocabulary):
             told = f"a request is for one kind of number, and by has {' and '.join(sorted(by))}"
             raise ValueError(f"{told} - allowed: one of them, and another source for the other")
         refuse_none(self.placeholders() - self.given() - set(self.each), info, "{%s}")
-        ways = [self.bearer, self.basic, self.header, self.oauth2]
-        if sum(way is not None for way in ways) > 1:
+        if sum(way is not None for way in (self.bearer, self.basic, self.header, self.oauth2)) > 1:
             raise ValueError("bearer, basic, header and oauth2 are several ways to log in - allowed: one of them")
+        refuse_unfilled(self.secrets, self.bearer, self.header)
         if self.oauth2 is not None and self.login is not None:
             raise ValueError("oauth2 and login are two ways to log in - allowed: one of them")
         if not all(map(str.isprintable, self.authorization().values())):
