@@ -79,9 +79,12 @@ def replaying(configuration: Configuration, recordings: Sequence[str]) -> Config
         name, is_named, file = recording.partition("=")
         if not is_named or (name not in able and Path(recording).is_file()):
             name, file = next(iter(able), ""), recording
+        if not able:
+            raise ValueError(
+                "--replay: no source here can replay answers - allowed: those of adapters that can, such as rest"
+            )
         if name not in able:
-            allowed = ", ".join(able) or "none here: no source can replay answers"
-            raise ValueError(f"--replay: {name!r} is no source that can replay answers - allowed: {allowed}")
+            raise ValueError(f"--replay: {name!r} is no source that can replay answers - allowed: {', '.join(able)}")
         files.setdefault(name, []).append(Path(file))
     return replace(configuration, sources=tuple(_replaying(able[name], files[name]) for name in able if name in files))
 
