@@ -47,6 +47,7 @@ class Options(BaseModel):
     role: Literal["find", "enrich"] = "find"
     loose: Loose = {"deepest": {"deep": 1}}
     shape: Annotated[str, Field(pattern="^a+$")] = "a"
+    even: Annotated[int, Field(multiple_of=2)] = 0
 
     @field_validator("needed")
     @classmethod
@@ -118,6 +119,7 @@ def told(model: type[BaseModel] = Options, **options: Any) -> list[str]:
         ({"role": "x" * 100}, f"role: is '{'x' * 39} - allowed: 'find' or 'enrich'"),
         ({"loose": {}}, "loose.deepest: is missing - allowed: a value"),
         ({"loose": {"deepest": {}}}, "loose.deepest.deep: is missing - allowed: a value"),
+        ({"shape": "b"}, "shape: is a text - allowed: a text that matches ^a+$"),
         ({"needed": 4}, "needed: is even - allowed: odd numbers"),
         ({"needed": 2}, "needed: is refused (two is too even) - allowed: see the adapter's options"),
         ({"needed": 6}, "needed: is refused (six) - allowed: see the adapter's options"),
@@ -132,8 +134,8 @@ def test_an_error_of_the_whole_is_told_at_its_place() -> None:
 
 
 def test_an_error_that_has_no_words_of_ours_keeps_pydantics() -> None:
-    (line,) = told(shape="b")
-    assert line.startswith("sources.crm.options.shape: is a text - allowed: String should match pattern")
+    (line,) = told(even=3)
+    assert line == "sources.crm.options.even: is a number - allowed: Input should be a multiple of 2"
 
 
 def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
