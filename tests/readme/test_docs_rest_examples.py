@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from adapters.rest.answer import Answer, Reading
 from adapters.rest.filters import ESCAPING, PLAIN, filter_of
 from adapters.rest.sections import NUMBER, NUMBERS, REST_FORMS, Answered
 from adapters.rest.template import filled_header, filled_json, read_template
-from proxy.adapter import Contact, Scalar
+from proxy.adapter import AdapterError, Contact, Scalar
 from tests.adapters.rest_crm import AYSE
-from tests.readme.pages import spans, tables
+from tests.readme.pages import blocks, spans, tables
 from tests.readme.rest_page import LOGIN, PAGE, SECTIONS, completed, number, searched, toml, words
 
 FILTERED: Mapping[str, tuple[str | list[str], str]] = {
@@ -150,6 +151,18 @@ def test_the_combinations_of_each_are_asked_in_the_order_that_is_told(tmp_path: 
     assert len({spelling for *_, spelling in asked}) == len(options["spellings"])
     abroad = searched(completed(heading, options, tmp_path), "+49 30 89680211")
     assert len(abroad) == len(order) * 3, "one is written twice, and the mask does not fit"
+
+
+def test_pages_are_asked_one_by_one_and_the_last_fails_when_there_are_more(tmp_path: Path) -> None:
+    block = next(block for block in blocks(PAGE) if block.mark == "pages")
+    config = completed("", tomllib.loads(block.text)["sources"]["options"], tmp_path)
+    urls = [request.split("\n")[0] for request in searched(config, "0532 111 22 33")]
+    assert [url.partition("?")[2] for url in urls] == [f"end=2233&per_page=20&page={page}" for page in (1, 2, 3)]
+    reading = Reading(Answered(error=config.error), {})
+    for page, pages in ((1, 4), (3, 3), (3, 4)):
+        answer = Answer(200, {}, json.dumps({"page": page, "pages": pages}).encode())
+        with pytest.raises(AdapterError) if pages > page == 3 else nullcontext():
+            assert reading.answer(answer) is not None
 
 
 def test_a_log_in_is_sent_as_it_is_told(tmp_path: Path) -> None:
