@@ -27,6 +27,8 @@ def find_adapter(name: str, folder: Path) -> type[Adapter]:
     found = [entry for entry in entry_points(group=GROUP) if entry.name == name]
     if not found:
         raise ValueError(f"is not an installed adapter - allowed: {', '.join(installed())}, or package.module:Class")
+    if len(paths := sorted({entry.value for entry in found})) > 1:
+        raise ValueError(f"is announced for {' and '.join(paths)} - allowed: one of these, in its place")
     try:
         loaded = found[0].load()
     except (Exception, SystemExit) as exc:

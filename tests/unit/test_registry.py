@@ -53,6 +53,13 @@ def test_an_installed_adapter_that_cannot_be_imported_says_why(monkeypatch: pyte
     assert why.startswith("cannot be loaded (No module named 'no_such_package')")
 
 
+def test_a_name_that_two_packages_announce_is_refused_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [EntryPoint("shop", path, "tanima.adapters") for path in ("ours:Shop", "adapters.static:StaticAdapter")]
+    monkeypatch.setattr(registry, "entry_points", lambda *, group: EntryPoints(both).select(group=group))
+    told = "is announced for adapters.static:StaticAdapter and ours:Shop - allowed: one of these, in its place"
+    assert refused("shop") == told
+
+
 def test_an_entry_point_that_leads_to_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, path="pathlib:Path")
     assert refused("path") == "is not an adapter - allowed: a subclass of proxy.adapter.Adapter"
