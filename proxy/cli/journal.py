@@ -36,9 +36,14 @@ def _in_words(entry: Mapping[str, Any]) -> str:
     at = datetime.fromisoformat(entry["at"]).astimezone()
     goal = entry["target"] or f"asks {entry['asks']}"
     why = f"{entry['reason']} {entry['rule'] or ''}".strip()
-    sources = ", ".join(f"{each['source']} {each['outcome']} {each['ms']:.1f} ms" for each in entry["sources"])
+    sources = ", ".join(map(_source_in_words, entry["sources"]))
     told = f"{at:%Y-%m-%d %H:%M:%S}  {entry['caller']:<14} {goal:<14} {why}, via {entry['via']}, {entry['ms']:.1f} ms"
     return f"{told}  ({sources})" if sources else told
+
+
+def _source_in_words(asked: Mapping[str, Any]) -> str:
+    told = f"{asked['source']} {asked['outcome']} {asked['ms']:.1f} ms"
+    return f"{told}: {asked['note']}" if asked["note"] else told
 
 
 def run(options: argparse.Namespace) -> int:

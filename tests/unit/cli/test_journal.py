@@ -37,7 +37,8 @@ def called() -> FakeOperated:
     operated.journal.add(replace(good, decision=replace(good.decision, rule="all")))
     failed = answered(reason=Reason.CRM_FAILED, via=Via.NONE, contact=None)
     assert failed.decision.knowledge is not None
-    knowledge = replace(failed.decision.knowledge, asked=(Asked("crm", "failed", 0.6), Asked("list", "unknown", 0.001)))
+    asked = (Asked("crm", "failed", 0.6, "no answer within 0.6 s"), Asked("list", "unknown", 0.001))
+    knowledge = replace(failed.decision.knowledge, asked=asked)
     operated.journal.add(replace(failed, decision=replace(failed.decision, knowledge=knowledge)))
     return operated
 
@@ -47,7 +48,8 @@ async def test_each_call_is_a_line_the_oldest_first(tmp_path: Path) -> None:
         first, second = await last_calls(deployed(tmp_path, port), 3600, as_json=False)
     assert first[19:] == "  +90********67  queue/200      rule all, via crm, 10.0 ms"
     assert second[19:] == (
-        "  +90********67  queue/200      crm_failed, via none, 10.0 ms  (crm failed 600.0 ms, list unknown 1.0 ms)"
+        "  +90********67  queue/200      crm_failed, via none, 10.0 ms"
+        "  (crm failed 600.0 ms: no answer within 0.6 s, list unknown 1.0 ms)"
     )
 
 
