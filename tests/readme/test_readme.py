@@ -58,6 +58,16 @@ def test_the_adapter_to_copy_is_short(readme: str) -> None:
     assert len([line for line in adapter.splitlines() if line.strip()]) <= 35
 
 
+@pytest.mark.parametrize("page", [*READMES, "docs/sql.md"])
+def test_each_statement_returns_all_numbers_that_it_looks_for(page: str) -> None:
+    told = "".join(block.text for block in blocks(read(page)))
+    statements = [each for each in re.split(r"\bSELECT\b", told) if "{caller_in(" in each]
+    assert statements
+    for statement in statements:
+        (looked_for,) = re.findall(r"\{caller_in\((.*)\)\}", statement)
+        assert len(re.findall(r" AS number\d*\b", statement)) == len(looked_for.split(", ")), statement
+
+
 def test_the_first_screen_shows_an_answer_of_the_demo(readme: str) -> None:
     command, answer = next(commands(next(block.text for block in blocks(readme) if "curl" in block.text)))
     number, expected, _ = TRIALS[0]
