@@ -56,6 +56,15 @@ async def test_an_http_crm_keeps_its_port_and_what_it_was_asked() -> None:
         assert [(asked.method, asked.query, asked.json()) for asked in crm.requests] == [("POST", {"x": "+1"}, [1])] * 2
 
 
+async def test_an_http_crm_shows_what_its_answer_raises_to_him_who_wrote_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async with HttpCrm(lambda request: request.query["page"]) as crm, aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await http.post(crm.url)
+    assert "KeyError: 'page'" in capfd.readouterr().err
+
+
 def test_a_contract_must_know_what_it_is_for() -> None:
     with pytest.raises(TypeError, match="names no crm_class"):
         type("TestMine", (AdapterContract,), {})
