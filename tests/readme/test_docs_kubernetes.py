@@ -107,6 +107,10 @@ def test_the_configuration_is_good_once_the_secrets_are_and_not_before(tmp_path:
     assert checked(file, ENVIRONMENT) == "config.toml: good. Sources: 1, rules: 1.\n"
 
 
+def test_a_service_of_our_name_sets_nothing_in_a_pod_that_starts_after_it() -> None:
+    assert POD["enableServiceLinks"] is False, "TANIMA_PORT and seven more would be refused as settings"
+
+
 def test_the_image_and_the_command_are_ours() -> None:
     assert CONTAINER["image"] == IMAGE
     assert " ".join(CONTAINER["args"]) == "serve --config /etc/tanima/config.toml"
