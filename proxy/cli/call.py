@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from proxy.actions import Prompt, Question, SpeechToText, Spoken, Transfer
 from proxy.cli.ask import moment_of
 from proxy.cli.explained import decision_in_words
+from proxy.cli.visible import visible
 from proxy.cli.waiting import run_to_the_end
 from proxy.config import Configuration, load
 from proxy.deployment import Deployment, Observers
@@ -192,7 +193,7 @@ def _say(switch: _Switch, spoken: Spoken) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it, and return the exit code."""
-    terminal = Terminal(print, _ask)
+    terminal = Terminal(lambda line: print(visible(line)), _ask)
     run_to_the_end(hold_call(load(options.config), options.number, options.called, options.at, terminal))
     return 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.actions import Action, Transfer
+from proxy.cli.visible import visible
 from proxy.keys import Key
 from proxy.model import Asked, Reason, as_text
 from proxy.phone import Caller, Extension, PhoneNumber, Unreadable
@@ -99,7 +100,7 @@ class Explained:
             ("Answer", list(self._answer())),
         ]
         return "\n".join(
-            f"{heading if first else '':<10}{line}"
+            f"{heading if first else '':<10}{visible(line)}"
             for heading, lines in paragraphs
             for first, line in zip([True] + [False] * len(lines), lines, strict=False)
         )

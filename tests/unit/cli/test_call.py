@@ -1,9 +1,11 @@
+from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from proxy.adapter import AdapterError
+from proxy.cli import call
 from proxy.cli.call import Terminal, hold_call
 from proxy.config import Configuration
 from proxy.config.dialogue import MOST_QUESTIONS
@@ -183,6 +185,16 @@ async def test_a_deployment_for_the_form_of_2018_is_asked_in_that() -> None:
 async def test_one_digit_is_asked_for_as_such() -> None:
     terminal = await held(asking(announcement=7, choose={"1": "queue/301"}, retries=0), "1\n")
     assert "(1 digit," in terminal.questions[0]
+
+
+def test_what_a_terminal_would_obey_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = CustomerBook()
+    book.trouble = AdapterError("no\x1b[2J\nanswer")
+    monkeypatch.setattr(call, "load", lambda _: talkative(book))
+    assert call.run(Namespace(config=None, number=STRANGER, called=None, at=None)) == 0
+    assert "no\\x1b[2J\\nanswer" in capsys.readouterr().out
 
 
 def test_the_steps_of_these_tests_are_those_of_the_router() -> None:

@@ -215,6 +215,15 @@ def test_fields_of_a_contact_stand_beside_its_name_even_when_they_are_called_the
     assert json.loads(about.as_json())["contact"]["fields"] == {"name": "A. Yılmaz"}
 
 
+def test_what_a_terminal_would_obey_is_shown_and_keeps_to_its_line() -> None:
+    hostile = replace(AHMET, name="Ahmet\n\x1b[2JYılmaz", fields={"t\u202eier": "gold\xa0"})
+    told = explained(contact=hostile).as_text().splitlines()
+    assert [line for line in told if "Ahmet\\" in line or "gold\\" in line] == [
+        "          name     Ahmet\\n\\x1b[2JYılmaz",
+        "          t\\u202eier    gold\\xa0",
+    ]
+
+
 def test_each_dialect_has_its_answer() -> None:
     answers = {
         "santral-programlama": '{"transfer": {"greet_name": "Ahmet Yılmaz", "lang": "tr-TR", "target": "queue/201"}}',
