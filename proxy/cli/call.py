@@ -106,7 +106,7 @@ def _show_exchange(
     switch: _Switch, query: Mapping[str, str], answer: bytes, decision: Decision, asked: list[str]
 ) -> None:
     show = switch.terminal.show
-    show(f"> GET {switch.path}?{urlencode(query, quote_via=quote)}")
+    show(f"> GET {switch.path}?{urlencode(query, errors='surrogateescape', quote_via=quote)}")
     for line in asked:
         show(f"  {line}")
     if decision.heard is not None:
@@ -200,8 +200,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _ask(question: str) -> str:
     print(question, end="", flush=True)
-    line = sys.stdin.readline()
-    if not sys.stdin.isatty():
+    line = sys.stdin.readline() if sys.stdin else ""  # it may be closed
+    if not (sys.stdin and sys.stdin.isatty()):
         print(line.rstrip("\n"))  # which a terminal has shown already
     if not line:
         raise EOFError

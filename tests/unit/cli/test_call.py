@@ -1,3 +1,4 @@
+import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
@@ -185,6 +186,20 @@ async def test_a_deployment_for_the_form_of_2018_is_asked_in_that() -> None:
 async def test_one_digit_is_asked_for_as_such() -> None:
     terminal = await held(asking(announcement=7, choose={"1": "queue/301"}, retries=0), "1\n")
     assert "(1 digit," in terminal.questions[0]
+
+
+def test_without_anybody_to_type_the_caller_hangs_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(call, "load", lambda _: talkative())
+    monkeypatch.setattr(sys, "stdin", None)  # as `<&-` leaves it
+    assert call.run(Namespace(config=None, number=STRANGER, called=None, at=None)) == 0
+    assert capsys.readouterr().out.endswith("The caller hangs up.\n")
+
+
+async def test_a_number_that_is_no_text_is_asked_about_as_it_is() -> None:
+    terminal = await held(talkative(), number="\udcff0530")  # as Python reads bytes that are no UTF-8
+    assert "&cli=%FF0530&" in terminal.shown[0]
 
 
 def test_what_a_terminal_would_obey_is_shown(
