@@ -151,7 +151,7 @@ def _from_environment(problems: list[str]) -> Tree:
     ours = [variable for variable in os.environ if variable.upper().startswith(PREFIX)]
     if not ours:
         return {}
-    from proxy.config.environment import SettingsError, set_by_environment  # noqa: PLC0415 - loads 20 modules for few
+    from proxy.config.environment import set_by_environment  # noqa: PLC0415 - loads 20 modules for few
 
     sections = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     allowed = f"{', '.join(sorted(sections))}, and __KEY behind it"
@@ -160,11 +160,7 @@ def _from_environment(problems: list[str]) -> Tree:
         for variable in ours
         if variable.startswith(PREFIX) and variable.split("__")[0].upper() not in sections
     ]
-    try:
-        return set_by_environment(PREFIX)
-    except SettingsError as exc:
-        problems.append(f"environment: {exc} - allowed: JSON for lists and tables")
-        return {}
+    return set_by_environment(PREFIX, problems)
 
 
 def _merged(tree: Tree, over: Tree) -> Tree:

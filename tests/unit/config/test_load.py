@@ -149,10 +149,15 @@ def test_a_value_in_the_environment_replaces_a_list_of_the_file(
 def test_the_environment_is_told_like_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANIMA_BOGUS", "1")
     monkeypatch.setenv("TANIMA_RULES", "no json")
-    first, second = problems_of(written(tmp_path, STATIC))
+    monkeypatch.setenv("TANIMA_SWITCH__ACCESS__TOKENS", "no json")
+    monkeypatch.setenv("TANIMA_CACHE__TTL", "x")
+    first, *others = problems_of(written(tmp_path, STATIC))
     assert first.startswith("TANIMA_BOGUS: is not a setting - allowed: TANIMA_ADMIN, TANIMA_CACHE, ")
-    assert second.startswith("environment: ")
-    assert second.endswith(" - allowed: JSON for lists and tables")
+    assert others == [
+        "TANIMA_SWITCH__ACCESS__TOKENS: is not JSON - allowed: JSON for lists and tables",
+        "TANIMA_RULES: is not JSON - allowed: JSON for lists and tables",
+        "cache.ttl: is a text - allowed: a number",
+    ]
 
 
 def test_names_in_lists_and_tables_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
