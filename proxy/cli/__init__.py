@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 from proxy.cli.main import main
@@ -16,6 +17,8 @@ def run() -> NoReturn:
     """Run the command line and leave, also when a driver's thread still hangs: nobody will wait for it."""
     gc.disable()  # what is loaded stays; to look through it again and again takes an eighth of a start
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # or it reads about every installed package
+    if isinstance(sys.stdout, TextIOWrapper):  # a name that the terminal's letters cannot write stops nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main()
     except SystemExit as exc:

@@ -1,6 +1,7 @@
 """The command leaves when it is done, whatever still hangs."""
 
 import gc
+import io
 import logging
 import os
 import sys
@@ -61,3 +62,16 @@ def test_it_leaves_at_once_after_a_bug(
         cli.run()
     assert codes == [0, 1]
     assert "zero" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_the_terminal_has_no_letters_for_is_written_in_another_way(
+    codes: list[int], monkeypatch: pytest.MonkeyPatch, *, is_open: bool
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "iso8859-9") if is_open else None)
+    monkeypatch.setattr(cli, "main", lambda: sys.stdout.write("Yılmaz, Łukasz") if sys.stdout else 0)
+    with pytest.raises(Left):
+        cli.run()
+    assert codes[0] == 0
+    assert written.getvalue() == ("Yılmaz, \\u0141ukasz".encode("iso8859-9") if is_open else b"")
