@@ -29,6 +29,9 @@ OPEN = frozenset({LIVE, READY})
 LATELY = 300.0
 """Seconds over which `/healthz` tells how calls went."""
 
+FARTHEST_BACK = 100 * 365 * 86400.0
+"""Seconds; nothing is older, and there is no date for much more."""
+
 AT_ONCE = 50
 """Calls of the journal that are told of without a pause"""
 
@@ -85,7 +88,7 @@ class Endpoints:
         """Tell of calls, the oldest first, as a line of JSON each; `since` is seconds ago."""
         text = request.query.get("since", "3600")
         try:
-            since = datetime.now(UTC) - timedelta(seconds=float(text))
+            since = datetime.now(UTC) - timedelta(seconds=min(float(text), FARTHEST_BACK))
         except (ValueError, OverflowError) as exc:
             raise Refused(400, "since is no number of seconds - allowed: since=3600") from exc
         lines: list[str] = []

@@ -175,9 +175,9 @@ async def test_what_the_sources_said_is_told(client: Client, operated: FakeOpera
 async def test_only_as_far_back_as_is_asked_for(client: Client, operated: FakeOperated) -> None:
     for ago in (7000, 3000, 10):
         operated.journal.add(replace(answered(), at=datetime.now(UTC) - timedelta(seconds=ago)))
-    for since, count in (("", 2), ("?since=60", 1), ("?since=86400", 3), ("?since=0.5", 0)):
+    for since, count in (("", 2), ("?since=60", 1), ("?since=86400", 3), ("?since=0.5", 0), ("?since=86399913600", 3)):
         assert len((await get(client, f"/journal{since}"))[1].splitlines()) == count
-    for nonsense in ("an-hour", "", "nan", "1e300", "inf"):
+    for nonsense in ("an-hour", "", "nan", "-1e300"):
         status, text = await get(client, f"/journal?since={nonsense}")
         assert (status, text) == (400, '{"error": "since is no number of seconds - allowed: since=3600"}')
 
