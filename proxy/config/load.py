@@ -75,7 +75,7 @@ class Configuration:
 def load(file: FilePath, content: bytes | None = None) -> Configuration:
     """Read and check a TOML file, or the `content` that it had. Raises ConfigError with all problems."""
     problems: list[str] = []
-    folder = file.resolve().parent
+    folder = FilePath(os.path.realpath(file)).parent  # resolve() fails at links that lead in a circle
     secret_files: list[FilePath | None] = []
     written = _parsed(file, content)
     environment = _from_environment(problems)

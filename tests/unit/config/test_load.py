@@ -190,6 +190,13 @@ def test_a_value_beyond_all_bounds_is_a_problem_and_no_traceback(tmp_path: Path,
     assert len(problems_of(file)[0]) < 300
 
 
+def test_links_in_a_circle_are_a_problem_and_no_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.symlink_to(file)
+    (problem,) = problems_of(file)
+    assert problem.startswith(f"{file}: cannot be read (Too many levels of symbolic links) - allowed: ")
+
+
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_what_would_have_to_be_waited_for_is_no_file(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / "pipe")
