@@ -8,6 +8,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle
@@ -232,6 +233,12 @@ def _with_time(say: Callable[[str], None]) -> Callable[[str], None]:
     return lambda line: say(f"{datetime.now().astimezone():%H:%M:%S} {line}")
 
 
+def tell(line: str) -> None:
+    """Print a line; whether anybody still reads it makes no answer another one."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
 def run(options: argparse.Namespace) -> int:
     """Do it, and return the exit code."""
     configuration = load(options.config)
@@ -241,4 +248,4 @@ def run(options: argparse.Namespace) -> int:
         fail(f"--target: switch.dialect {switch.dialect} cannot always say it - allowed: {GRAMMAR}", MISUSED)
     trials = [trial for trial in TRIALS if options.only in {None, trial.name}]
     host, port = options.listen or switch.listen
-    return run_at(host, port, probe(configuration, (host, port), target, trials, lambda line: print(line, flush=True)))
+    return run_at(host, port, probe(configuration, (host, port), target, trials, tell))

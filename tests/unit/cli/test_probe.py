@@ -1,10 +1,12 @@
 """A switch that is answered late, or wrongly, on purpose, and what is told of it."""
 
 import asyncio
+import io
 import json
 import re
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from proxy.cli import probe as probing
-from proxy.cli.probe import Probe, probe
+from proxy.cli.probe import Probe, probe, tell
 from proxy.cli.trials import TRIALS, Trial, late
 from proxy.deployment import Deployment
 from proxy.target import Target
@@ -327,3 +329,17 @@ async def test_an_address_that_is_taken_is_an_error() -> None:
         running = probe(configured(FakeAdapter()), taken.getsockname(), Target.parse("queue/299"), TRIALS, print)
         with pytest.raises(OSError, match="in use"):
             await running
+
+
+async def test_answers_are_as_they_should_be_when_whoever_read_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    answering = Deployment(configured(FakeAdapter(), switch={"default": "queue/200"})).answering
+    it = Probe(answering, Target.parse("queue/299"), tell)
+    async with ListenerServer(it) as server, ClientSession() as session:
+        assert server.port
+        status, body = await Probed(it, server.port, session, []).ask()
+    assert (status, json.loads(body)["target"]) == (200, "queue/299")
