@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from proxy.adapter import Contact
 from proxy.cache import Entry
 from proxy.detached import detach
@@ -60,6 +62,19 @@ async def test_what_was_found_by_customer_numbers_is_dropped_as_nobody_can_tell_
     await contacts.find(CUSTOMER, 1)
     contacts.invalidate(OTHER_NUMBER)
     assert await contacts.find(CUSTOMER, 1) == Finding(AYSE, Via.CRM)
+
+
+@in_virtual_time
+async def test_one_that_is_let_go_knows_nobody_any_more() -> None:
+    contacts, clock = asked_by_both(FakeAdapter(AHMET, AYSE, DOWN))
+    for key in (NUMBER, CUSTOMER):
+        await contacts.find(key, 1)
+    clock.now += 301
+    assert [(await contacts.find(key, 1)).via for key in (NUMBER, CUSTOMER)] == [Via.STALE] * 2
+    await contacts.let_go()
+    for key in (NUMBER, CUSTOMER):
+        with pytest.raises(Unavailable):
+            await contacts.find(key, 1)
 
 
 @in_virtual_time
