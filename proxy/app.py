@@ -39,8 +39,8 @@ STARTING = 1.0
 FIRST_CALLS = 0.1
 """Seconds in which calls that have waited for the start are answered, before what the operator sees is loaded."""
 
-GARBAGE = 2000, 100, 10
-"""Objects made until the young are looked through for garbage, for which calls wait; older ones are each 100th time."""
+YOUNG = 10_000
+"""Objects that are made before the youngest are looked through for garbage: each lookup under way has some hundred."""
 
 READING = 10.0
 """Seconds in which the configuration must have been read again."""
@@ -88,7 +88,7 @@ async def serve(start: Start, server: "Server | None" = None) -> None:
             notifier.ready()
             detach(notifier.live())
             gc.freeze()  # what is there now stays, and calls need not wait while it is looked through for garbage
-            gc.set_threshold(*GARBAGE)
+            gc.set_threshold(YOUNG)
             if start.file is not None:
                 detach(server.follow(start.file, start.content))
             await stopping
