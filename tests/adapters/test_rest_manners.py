@@ -209,8 +209,8 @@ async def test_those_who_wait_for_a_connection_see_that_the_crm_is_to_be_left_al
         for _ in range(1000):
             if len(crm.requests) == 4:
                 break
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)  # they arrive over sockets
+        await asyncio.sleep(0.05)  # a fifth, if there were one, would come by then
         let_go.set()
         assert {type(failure) for failure in await crowd} == {Unavailable}
     assert len(crm.requests) == 4, "those that were sent before the CRM said a word"

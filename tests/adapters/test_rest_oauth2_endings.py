@@ -203,7 +203,7 @@ async def test_who_has_waited_for_the_lock_has_all_the_time_to_ask(
         await lock.enter_async_context(TokenFile(file).locked())
         async with crm.opened(options) as adapter:
             finding = detach(finds(adapter))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # longer than a log-in may take now
             assert crm.token_requests == []
             assert not finding.done()
             monkeypatch.setattr("adapters.rest.session.LONGEST_LOGIN", 10.0)

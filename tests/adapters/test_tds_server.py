@@ -116,7 +116,7 @@ class TestPyodbc:
 
         def cancel_when_it_runs() -> None:
             while sum("'slow'" in statement for statement in server.statements) < 2:
-                time.sleep(0.01)
+                time.sleep(0.01)  # the statement is on its way
             cursor.cancel()
 
         threading.Thread(target=cancel_when_it_runs, daemon=True).start()

@@ -129,7 +129,7 @@ def test_a_statement_is_prepared_once_for_each_connection_and_is_all_that_is_sen
         database.sql("ALTER SYSTEM SET log_min_duration_statement = 0")
         database.sql("SELECT pg_reload_conf()")
         while database.sql("SHOW log_min_duration_statement") != "0":
-            time.sleep(0.01)
+            time.sleep(0.01)  # the server reads it again by and by
         with Tanima(tmp_path, SQL.format(url=database.url())) as tanima:
             heard = ask(tanima.port, Questions(turn=0), calls=500)
             assert (heard.calls, heard.wrong) == (500, 0)

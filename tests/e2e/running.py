@@ -216,7 +216,7 @@ async def all_is_read(port: int, connections: int) -> None:
         if len(unread) >= connections and not any(unread):
             return
         assert time.monotonic() < until, f"{len(unread)} connections, {sum(map(bool, unread))} of them not read"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # the kernel wakes nobody for that
 
 
 def answers_in(received: bytes) -> Iterator[tuple[int, dict[str, str], bytes]]:

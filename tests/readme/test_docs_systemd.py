@@ -183,7 +183,7 @@ def test_the_manager_is_told_all_that_happens_and_a_bad_reload_fails(tmp_path: P
             until, log = time.monotonic() + PATIENCE, file.with_suffix(".log")
             while '"reloaded"' not in log.read_text(encoding="utf-8"):
                 assert time.monotonic() < until
-                time.sleep(0.01)
+                time.sleep(0.01)  # another process writes it
             assert [manager.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
             with asked(listening) as connection:
                 assert received(connection).endswith(ANSWER.replace(b"201", b"203"))

@@ -301,7 +301,7 @@ async def test_what_an_answer_is_made_with_can_be_changed_while_calls_are_under_
     listener.answering = answering(MusteriTanima("numara"), routing={"withheld": "ivr/10"}, rules=[])
     assert await heard(client, "/musteri.json?telefon=05301234567") == {"target": "ivr/10"}
     assert await before == GREETED
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # calls are told of after their answers
     assert [told.tried() for told in observed] == [[], [("gold", True)]]
     assert bugs.reported == []
 
